@@ -1,0 +1,438 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Programs: started, connected, watched, ended. Private to this collection.
+
+This is the only place that starts programs. There is no shell; every exit code of a chain counts; secrets travel by
+environment or by an unnamed file; a failure ends whole process groups, and the death of this process ends its children.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from typing import BinaryIO, Callable, Iterable, Iterator, Mapping, Optional, Sequence, Union
+
+from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Account
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, ProcessError
+
+CHUNK = 1 << 20
+_STDERR_LINES = 40
+_STDERR_LINE_BYTES = 2000
+_SECONDS_TO_END = 5.0
+_INHERITED = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "LD_PRELOAD")
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+#: Where a program comes from, for the message that says that it is absent: program -> package on Debian.
+PACKAGES = {
+    "setpriv": "util-linux",
+    "tar": "tar",
+    "zstd": "zstd",
+    "pg_dump": "postgresql-client",
+    "pg_restore": "postgresql-client",
+    "mariadb": "mariadb-client",
+    "mariadb-dump": "mariadb-client",
+    "mysql": "default-mysql-client",
+    "mysqldump": "default-mysql-client",
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """One program to start.
+
+    Args:
+        argv: program and arguments; never a secret in it.
+        env: variables to set; the caller's environment is not inherited, but for PATH and the like.
+        secret_env: variables that hold secrets.
+        cwd: directory to start in.
+        account: act as this account; it may read and write what root may, since the repository belongs to root.
+        pass_fds: file descriptors that stay open in the program.
+        ok_codes: exit codes that mean success.
+        remedy: what to do when it fails, for the operator.
+    """
+
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    secret_env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: Optional[str] = None
+    account: Optional[Account] = None
+    pass_fds: Sequence[int] = ()
+    ok_codes: Sequence[int] = (0,)
+    remedy: Optional[str] = None
+
+    @property
+    def program(self) -> str:
+        """Base name of the program."""
+        return os.path.basename(self.argv[0])
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a program that succeeded left."""
+
+    stdout: bytes
+    stderr: str
+    returncode: int
+
+
+@dataclass(frozen=True)
+class Piped:
+    """What came out of a chain: bytes written, and their SHA-256 in hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+class Process:
+    """A running program. Use :func:`start`, best as a context manager: leaving it ends what still runs."""
+
+    def __init__(self, command: Command, popen: subprocess.Popen[bytes]) -> None:
+        self.command = command
+        self._popen = popen
+        self._tail: collections.deque[bytes] = collections.deque(maxlen=_STDERR_LINES)
+        self._reader = threading.Thread(target=self._read_stderr, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the program, which leads its own process group."""
+        return self._popen.pid
+
+    @property
+    def stdin(self) -> BinaryIO:
+        """The pipe into the program."""
+        assert self._popen.stdin is not None
+        return self._popen.stdin  # type: ignore[return-value]
+
+    @property
+    def stdout(self) -> BinaryIO:
+        """The pipe out of the program."""
+        assert self._popen.stdout is not None
+        return self._popen.stdout  # type: ignore[return-value]
+
+    @property
+    def stderr_tail(self) -> str:
+        """The last lines that the program wrote to standard error."""
+        return b"".join(self._tail).decode("utf-8", "replace").strip()
+
+    def poll(self) -> Optional[int]:
+        """The exit code, or None while it runs."""
+        return self._popen.poll()
+
+    def wait(self, timeout: Optional[float] = None) -> int:
+        """Wait for the end.
+
+        Args:
+            timeout: seconds; None waits without end.
+
+        Raises:
+            ProcessError: it ended with another code than expected, or did not end in time.
+        """
+        try:
+            code = self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.end()
+            raise ProcessError(
+                f"{self.command.program} did not finish within {timeout:g} seconds.",
+                self.command.program,
+                None,
+                self.stderr_tail,
+                self.command.remedy,
+            ) from None
+        self._reader.join(_SECONDS_TO_END)
+        if code not in self.command.ok_codes:
+            raise self.failure(code)
+        return code
+
+    def failure(self, code: int) -> ProcessError:
+        """The error for an exit code, with what the program said."""
+        if code < 0:
+            how = f"was killed by signal {-code} ({signal.Signals(-code).name})"
+        else:
+            how = f"failed with exit code {code}"
+        said = self.stderr_tail
+        return ProcessError(
+            f"{self.command.program} {how}" + (f": {said}" if said else "."),
+            self.command.program,
+            code,
+            said,
+            self.command.remedy,
+        )
+
+    def end(self) -> None:
+        """End the program and everything it started."""
+        for stream in (self._popen.stdin, self._popen.stdout):
+            if stream is not None:
+                # A pipe to a program that is gone cannot be flushed; what was in it is lost with the program anyway.
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self._popen.poll() is not None and number == signal.SIGTERM:
+                # The leader has ended; its group may hold stragglers.
+                _signal_group(self._popen.pid, signal.SIGKILL)
+                break
+            _signal_group(self._popen.pid, number)
+            try:
+                self._popen.wait(_SECONDS_TO_END)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self._reader.join(_SECONDS_TO_END)
+        with _LIVE_LOCK:
+            _LIVE.discard(self)
+
+    def _read_stderr(self) -> None:
+        assert self._popen.stderr is not None
+        with self._popen.stderr as stream:
+            while True:
+                line = stream.readline(_STDERR_LINE_BYTES)
+                if not line:
+                    return
+                self._tail.append(line)
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.end()
+
+
+_LIVE: set[Process] = set()
+_LIVE_LOCK = threading.Lock()
+
+
+def _signal_group(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def end_all() -> None:
+    """End every program that still runs: the last resort when the module is told to stop."""
+    with _LIVE_LOCK:
+        live = list(_LIVE)
+    for process in live:
+        process.end()
+
+
+def find_program(*names: str, directories: Sequence[str] = ()) -> str:
+    """The path of the first of some programs that exists.
+
+    Args:
+        names: base names, the preferred one first.
+        directories: where to look before PATH.
+
+    Raises:
+        MissingProgram: none of them exists; names the package that brings it.
+    """
+    for name in names:
+        for directory in directories:
+            found = shutil.which(name, path=directory)
+            if found:
+                return found
+        found = shutil.which(name) or shutil.which(name, path=_SYSTEM_PATH)
+        if found:
+            return found
+    package = next((PACKAGES[name] for name in names if name in PACKAGES), names[0])
+    raise MissingProgram(
+        f"The program {' or '.join(names)} is not installed on this host.",
+        f"install the package that brings it (on Debian and Ubuntu: apt-get install {package})",
+    )
+
+
+def start(
+    command: Command,
+    stdin: Union[int, BinaryIO, None] = subprocess.DEVNULL,
+    stdout: Union[int, BinaryIO, None] = subprocess.DEVNULL,
+) -> Process:
+    """Start a program in its own process group.
+
+    The program dies with the thread that started it, so a thread must outlive what it starts.
+
+    Args:
+        command: what to start.
+        stdin: a descriptor or file to read from; :data:`PIPE` for a pipe.
+        stdout: a descriptor or file to write to; :data:`PIPE` for a pipe.
+
+    Raises:
+        MissingProgram: the program, or setpriv, does not exist.
+    """
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment.setdefault("PATH", _SYSTEM_PATH)
+    environment["HOME"] = command.account.home if command.account else os.path.expanduser("~")
+    environment["LC_ALL"] = "C.UTF-8"
+    environment.update(command.env)
+    environment.update(command.secret_env)
+    # setpriv leaves by exec: no process of its own stays between us and the program.
+    prefix = [find_program("setpriv"), "--pdeathsig", "KILL"]
+    if command.account is not None and command.account.uid != os.geteuid():
+        prefix += [
+            f"--reuid={command.account.uid}",
+            f"--regid={command.account.gid}",
+            "--init-groups",
+            "--inh-caps=+dac_override",
+            "--ambient-caps=+dac_override",
+        ]
+    popen = subprocess.Popen(
+        [*prefix, "--", *command.argv],
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=command.cwd,
+        pass_fds=tuple(command.pass_fds),
+        start_new_session=True,
+    )
+    process = Process(command, popen)
+    with _LIVE_LOCK:
+        _LIVE.add(process)
+    return process
+
+
+PIPE = subprocess.PIPE
+
+
+def run(command: Command, data: Optional[bytes] = None, timeout: Optional[float] = None) -> Completed:
+    """Run a program to its end and return what it printed, which must be small.
+
+    Args:
+        command: what to run.
+        data: bytes for its standard input.
+        timeout: seconds until it is ended; None for no limit.
+
+    Raises:
+        ProcessError: it failed or took too long.
+        MissingProgram: it does not exist.
+    """
+    with tempfile.TemporaryFile() as source, start_with_data(command, source, data) as process:
+        output: list[bytes] = []
+        reader = threading.Thread(target=lambda: output.append(process.stdout.read()), daemon=True)
+        reader.start()
+        code = process.wait(timeout)
+        reader.join()
+        return Completed(output[0] if output else b"", process.stderr_tail, code)
+
+
+def start_with_data(command: Command, source: BinaryIO, data: Optional[bytes]) -> Process:
+    """Start a program that reads some bytes, through a file so that a slow reader cannot block this process."""
+    if data is None:
+        return start(command, stdout=PIPE)
+    source.write(data)
+    source.seek(0)
+    return start(command, stdin=source, stdout=PIPE)
+
+
+def pipe(
+    commands: Sequence[Command],
+    source: Union[BinaryIO, Iterable[bytes], None] = None,
+    target: Optional[BinaryIO] = None,
+    observe: Optional[Callable[[bytes], None]] = None,
+    timeout: Optional[float] = None,
+) -> Piped:
+    """Run a chain of programs, each reading what the one before it writes.
+
+    Args:
+        commands: the chain, in order; at least one.
+        source: what the first reads: a file with a descriptor, or an iterable of bytes; None for nothing.
+        target: what the last's output is written to; None to throw it away after counting.
+        observe: called with each chunk of the last's output, before it is written.
+        timeout: seconds that each program may take to end after its output ended; None for no limit.
+
+    Returns:
+        Size and SHA-256 of the last program's output.
+
+    Raises:
+        ProcessError: a program failed. Where several failed, the one that failed by itself is named, not the ones
+            that only saw their neighbour's pipe break.
+    """
+    with contextlib.ExitStack() as stack:
+        feeder: Optional[threading.Thread] = None
+        feeder_errors: list[BaseException] = []
+        processes: list[Process] = []
+        upstream: Union[int, BinaryIO, None] = subprocess.DEVNULL
+        if source is not None:
+            upstream = source if hasattr(source, "fileno") else PIPE  # type: ignore[assignment]
+        for command in commands:
+            process = stack.enter_context(start(command, stdin=upstream, stdout=PIPE))
+            if processes:
+                # Only the reader may hold this end, or the writer would not see the reader's death.
+                processes[-1].stdout.close()
+            processes.append(process)
+            upstream = process.stdout
+        if source is not None and not hasattr(source, "fileno"):
+            feeder = threading.Thread(target=_feed, args=(source, processes[0], feeder_errors), daemon=True)
+            feeder.start()
+        digest = hashlib.sha256()
+        size = 0
+        for chunk in chunks(processes[-1].stdout):
+            digest.update(chunk)
+            size += len(chunk)
+            if observe is not None:
+                observe(chunk)
+            if target is not None:
+                target.write(chunk)
+        _wait_for_chain(processes, timeout)
+        if feeder is not None:
+            feeder.join()
+            if feeder_errors:
+                raise feeder_errors[0]
+        return Piped(size, digest.hexdigest())
+
+
+def _wait_for_chain(processes: Sequence[Process], timeout: Optional[float]) -> None:
+    failures: list[ProcessError] = []
+    for process in processes:
+        try:
+            process.wait(timeout)
+        except ProcessError as error:
+            failures.append(error)
+    if failures:
+        own = [failure for failure in failures if failure.returncode != -signal.SIGPIPE]
+        raise (own or failures)[0]
+
+
+def _feed(source: Iterable[bytes], process: Process, errors: list[BaseException]) -> None:
+    try:
+        for chunk in source:
+            process.stdin.write(chunk)
+        process.stdin.close()
+    except BrokenPipeError:
+        # The reader is gone; its exit code says why.
+        return
+    except BaseException as error:  # handed to the waiting thread, which raises it
+        errors.append(error)
+        process.end()
+
+
+def chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a stream, in large pieces."""
+    read = getattr(stream, "read1", stream.read)
+    while True:
+        chunk = read(CHUNK)
+        if not chunk:
+            return
+        yield chunk
+
+
+def secret_file(content: str, account: Optional[Account] = None) -> int:
+    """An unnamed file in memory that only its owner can read, for programs that want a secret from a file.
+
+    Returns:
+        Its descriptor: hand it on in ``pass_fds``, name it to the program as ``/proc/self/fd/<n>``, close it afterwards.
+    """
+    descriptor = os.memfd_create("backupdb", os.MFD_CLOEXEC)
+    os.fchmod(descriptor, 0o600)
+    os.write(descriptor, content.encode("utf-8"))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    if account is not None and os.geteuid() == 0:
+        os.fchown(descriptor, account.uid, account.gid)
+    return descriptor

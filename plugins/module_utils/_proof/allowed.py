@@ -1,0 +1,39 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Differences that a correct rebuild may show, each with its reason. Private to this collection.
+
+A difference that is not on this list fails the rebuild. A rule is as narrow as it can be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Optional, Sequence
+
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.difference import Difference
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A rule.
+
+    Args:
+        name: how the result calls it.
+        reason: why the difference is no loss, for the operator.
+        applies: whether a difference between an expected and a found proof falls under it.
+    """
+
+    name: str
+    reason: str
+    applies: Callable[[Difference, Proof, Proof], bool]
+
+
+RULES: Sequence[Allowed] = ()
+
+
+def allowed_by(difference: Difference, expected: Proof, found: Proof) -> Optional[Allowed]:
+    """The rule that allows a difference, or None."""
+    return next((rule for rule in RULES if rule.applies(difference, expected, found)), None)
