@@ -155,6 +155,8 @@ def test_kept_server_lives_on_until_told() -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     pid, base, guard = done.stdout.split()
     assert process_exists(int(pid))
+    # by then the guard is past the end of its input and waits for the server
+    time.sleep(1)
     os.kill(int(guard), signal.SIGTERM)
     wait_until(lambda: not process_exists(int(pid)), "the server's process stayed")
     wait_until(lambda: not Path(base).exists(), "the server's folder stayed")

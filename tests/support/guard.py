@@ -79,18 +79,21 @@ def main() -> None:
     }
 
     def terminated(_number: int, _frame: object) -> None:
-        guard.remove()
-        sys.exit(0)
+        # by an exception, not here: the code that is interrupted may hold the lock of Popen.wait()
+        raise SystemExit
 
     signal.signal(signal.SIGTERM, terminated)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for line in sys.stdin:
-        request = json.loads(line)
-        answer = requests[request.pop("do")](**request)
-        print(json.dumps(answer), flush=True)
-    if guard.kept and guard.server is not None:
-        guard.server.wait()
-    guard.remove()
+    try:
+        for line in sys.stdin:
+            request = json.loads(line)
+            answer = requests[request.pop("do")](**request)
+            print(json.dumps(answer), flush=True)
+        if guard.kept and guard.server is not None:
+            guard.server.wait()
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        guard.remove()
 
 
 if __name__ == "__main__":
