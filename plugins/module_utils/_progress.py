@@ -69,6 +69,7 @@ class Reporter:
                 return
             self._written = now
             record = {
+                "pid": os.getpid(),
                 "phase": self._phase,
                 "text": text,
                 "done": done,

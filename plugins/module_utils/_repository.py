@@ -22,9 +22,10 @@ import shutil
 import stat
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, RepositoryError, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import (
@@ -40,7 +41,10 @@ SUMS = "SHA256SUMS"
 README = "RESTORE.md"
 PARTIAL = ".partial"
 LATEST = "latest"
+#: How deep a verification looks, the shallowest first.
+VERIFY_LEVELS = ("quick", "checksum", "deep")
 _LOCK = ".lock"
+_STATE = ".state"
 _DIRECTORY_MODE = 0o700
 _FILE_MODE = 0o600
 _HASH_CHUNK = 1 << 20
@@ -466,10 +470,17 @@ class Repository:
         os.write(descriptor, f"process {os.getpid()} since {datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}".encode())
         return descriptor
 
-    def sets(self, source: Optional[str] = None, instance: Optional[str] = None) -> Iterator[Listed]:
+    def sets(
+        self, source: Optional[str] = None, instance: Optional[str] = None, newest: Optional[int] = None
+    ) -> Iterator[Listed]:
         """Every sealed set, by source, instance and time; a set that cannot be read is listed with its problem.
 
         Files and directories that are no sets are passed over.
+
+        Args:
+            source: only those of this host.
+            instance: only those of instances of this name.
+            newest: only so many of each instance, the newest ones; the others are not read.
         """
         for source_directory in _directories(self.root):
             if source is not None and os.path.basename(source_directory) != encode_name(source):
@@ -477,9 +488,9 @@ class Repository:
             for directory in _directories(source_directory):
                 if instance is not None and os.path.basename(directory) != encode_name(instance):
                     continue
-                for path in _directories(directory):
-                    if is_set_id(os.path.basename(path)):
-                        yield _listed(path)
+                paths = [path for path in _directories(directory) if is_set_id(os.path.basename(path))]
+                for path in paths if newest is None else paths[-newest:]:
+                    yield _listed(path)
 
     def open(self, source: str, instance: str, wanted: str = LATEST) -> SetReader:
         """Open a set.
@@ -511,6 +522,61 @@ class Repository:
                 f"choose one of the {len(ids)} sets there, the newest being {ids[-1]}, or 'latest'",
             )
         return SetReader(os.path.join(directory, chosen))
+
+
+def record_verification(set_path: str, level: str, at: str, problems: int) -> None:
+    """Remember what a verification of a set found: beside the sets, since a sealed set never changes.
+
+    Args:
+        set_path: the set's directory.
+        level: how deep it looked.
+        at: when, as :func:`timestamp` writes it.
+        problems: how many it found.
+
+    Raises:
+        RepositoryError: it cannot be written.
+    """
+    path = _state_path(set_path)
+    state = _state(path)
+    state[level] = {"at": at, "ok": problems == 0, "problems": problems}
+    with _explaining(path):
+        os.makedirs(os.path.dirname(path), _DIRECTORY_MODE, exist_ok=True)
+        temporary = f"{path}.{os.getpid()}.new"
+        _write_new(temporary, json.dumps(state, sort_keys=True).encode("ascii"))
+        os.rename(temporary, path)
+
+
+def verification(set_path: str) -> Optional[dict[str, Any]]:
+    """What is known of a set: the newest verification if it found problems, otherwise the deepest one.
+
+    Returns:
+        ``level``, ``at``, ``ok`` and ``problems``; None if the set was never verified.
+    """
+    state = _state(_state_path(set_path))
+    found = [{"level": level, **state[level]} for level in VERIFY_LEVELS if level in state]
+    if not found:
+        return None
+    latest = max(found, key=lambda item: str(item["at"]))
+    return found[-1] if latest["ok"] else latest
+
+
+def _state_path(set_path: str) -> str:
+    return os.path.join(os.path.dirname(set_path), _STATE, os.path.basename(set_path) + ".json")
+
+
+def _state(path: str) -> dict[str, dict[str, Any]]:
+    """The state of a set; what is not ours or not readable is no state: it only says what can be found out again."""
+    try:
+        with open(path, encoding="ascii") as stream:
+            state = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    fields = {"at": str, "ok": bool, "problems": int}
+    return {
+        level: entry
+        for level, entry in (state.items() if isinstance(state, dict) else ())
+        if isinstance(entry, dict) and all(isinstance(entry.get(name), kind) for name, kind in fields.items())
+    }
 
 
 def _directories(path: str) -> list[str]:

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Attributes of the modules. Private to this collection."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Documentation that modules include."""
+
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode, and says what would change without changing anything.
+  diff_mode:
+    description: Returns what changed, or would change in check mode, when asked for differences.
+  platform:
+    description: Operating systems that the module runs on.
+    platforms: posix
+    support: full
+"""
+
+    INFO = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - This module never changes what it looks at.
+  diff_mode:
+    support: N/A
+    details:
+      - This module never changes what it looks at.
+"""
+
+    ACTIONGROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description: Belongs to an action group, for C(module_defaults).
+    support: full
+    membership:
+      - vya.backupdb.backupdb
+"""
+
+    PROGRESS = r"""
+options: {}
+attributes:
+  action:
+    description: Shows progress while it runs, by an action plugin of the same name.
+    support: full
+    details:
+      - The task runs in the background and is polled. With C(async) or in check mode the module runs as any other.
+  async:
+    description: Supports C(async) of the task.
+    support: full
+"""

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a module is asked, and how it refuses. Private to this collection.
+
+A run function gets a :class:`Request` and returns the module's result. It knows nothing of Ansible, so tests call it
+directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+
+Options = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a module accepts: the fields are the arguments of AnsibleModule of the same name."""
+
+    options: Options
+    mutually_exclusive: Sequence[Sequence[str]] = ()
+    required_together: Sequence[Sequence[str]] = ()
+    required_one_of: Sequence[Sequence[str]] = ()
+    required_if: Sequence[Sequence[Any]] = ()
+    required_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of a module.
+
+    Args:
+        params: the module's parameters, with defaults.
+        check: say what would change, and change nothing.
+        diff: the caller wants to see what changes.
+        reporter: where progress and warnings go.
+    """
+
+    params: Mapping[str, Any]
+    check: bool = False
+    diff: bool = False
+    reporter: Reporter = field(default_factory=Reporter)
+
+
+class FailedResult(BackupError):
+    """A failure that has a result worth returning: what a verification or a comparison found.
+
+    Args:
+        message: what is wrong.
+        remedy: what to do about it.
+        result: the module's result beside the message.
+        details: further lines for the message.
+    """
+
+    def __init__(
+        self, message: str, remedy: Optional[str], result: Mapping[str, Any], details: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, remedy, details)
+        self.result = dict(result)

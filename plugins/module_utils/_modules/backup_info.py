@@ -1,0 +1,89 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module ``backup_info``: the sets of a repository. Private to this collection."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any, Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._model import set_id_time, timestamp
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, age_seconds, set_summary
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import Listed, Repository, verification
+
+_MOST_NAMES = 100
+
+SPEC = Spec(
+    {
+        "repository": {"type": "path", "required": True},
+        "source": {"type": "str"},
+        "instance": {"type": "str"},
+        "run_id": {"type": "str"},
+        "newest": {"type": "int"},
+    }
+)
+
+
+def run(request: Request) -> dict[str, Any]:
+    """List sets.
+
+    Raises:
+        BackupError: the repository cannot be read, or an option makes no sense.
+    """
+    params = request.params
+    newest: Optional[int] = params["newest"]
+    if newest is not None and newest < 1:
+        raise UsageError(f"newest is {newest}.", "give at least 1, or leave it out for every set")
+    repository = Repository(params["repository"])
+    run_id = params["run_id"]
+    listed = repository.sets(params["source"], params["instance"], None if run_id else newest)
+    found = [item for item in listed if not run_id or (item.manifest is not None and item.manifest.run_id == run_id)]
+    if run_id and newest:
+        found = _newest(found, newest)
+    now = datetime.now(timezone.utc)
+    return {
+        "changed": False,
+        "repository": repository.root,
+        "total": len(found),
+        "sets": [_summary(item, now) for item in found[-LIMIT:]],
+    }
+
+
+def _newest(found: list[Listed], number: int) -> list[Listed]:
+    groups: dict[tuple[str, str], list[Listed]] = {}
+    for item in found:
+        groups.setdefault((item.source, item.instance), []).append(item)
+    return [item for group in groups.values() for item in group[-number:]]
+
+
+def _summary(item: Listed, now: datetime) -> dict[str, Any]:
+    manifest = item.manifest
+    if manifest is None:
+        began = timestamp(set_id_time(item.set_id))
+        return {
+            "id": item.set_id,
+            "path": item.path,
+            "source": item.source,
+            "instance": item.instance,
+            "started": began,
+            "age": age_seconds(began, now),
+            "problem": item.problem,
+            "verified": verification(item.path),
+        }
+    names = [database.name for database in manifest.databases]
+    if not names:
+        names = [artefact.name for artefact in manifest.artefacts if artefact.kind == "archive"]
+    return {
+        **set_summary(manifest, item.path),
+        "age": age_seconds(manifest.snapshot_at, now),
+        "databases": names[:_MOST_NAMES],
+        "database_count": len(manifest.databases),
+        "warnings_count": len(manifest.warnings),
+        "omissions_count": len(manifest.omissions),
+        "problem": None,
+        "verified": verification(item.path),
+    }

@@ -1,0 +1,192 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a set is what was written. Private to this collection.
+
+``quick`` looks at names and sizes, ``checksum`` reads every byte, ``deep`` decompresses and parses everything to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable
+
+from ansible_collections.vya.backupdb.plugins.module_utils._codec import SUFFIX, read_bytes, read_json
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, ProcessError
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, FileEntry
+from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, pipe, run
+from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import SetReader
+
+_ZSTD = SUFFIX["zstd"]
+
+
+def verify(reader: SetReader, level: str, jobs: int, reporter: Reporter) -> list[str]:
+    """Verify a set.
+
+    Args:
+        reader: the set; its manifest has been checked by reading it.
+        level: ``quick``, ``checksum`` or ``deep``.
+        jobs: artefacts to read at a time.
+        reporter: where progress goes.
+
+    Returns:
+        What is wrong, each a sentence that names the file; empty if nothing is.
+
+    Raises:
+        MissingProgram: a program that ``deep`` needs is absent.
+    """
+    artefacts = sorted(reader.manifest.artefacts, key=lambda item: item.size, reverse=True)
+    total = sum(item.size for item in artefacts)
+    lock = threading.Lock()
+    done = 0
+
+    def one(artefact: Artefact) -> list[str]:
+        nonlocal done
+        problems = reader.check_sizes(artefact) if level == "quick" else reader.check_contents(artefact)
+        if not problems and level == "deep":
+            problems = _read_through(reader, artefact)
+        with lock:
+            done += artefact.size
+            reporter.progress(f"{artefact.kind} {artefact.name}", done, total)
+        return problems
+
+    problems = _structure(reader)
+    with ThreadPoolExecutor(jobs) as pool:
+        for found in pool.map(one, artefacts):
+            problems += found
+    return problems
+
+
+def _structure(reader: SetReader) -> list[str]:
+    """What the manifest alone shows: each database has its data, nothing is there that nobody knows."""
+    manifest = reader.manifest
+    problems = [f"{path} is not in the manifest" for path in reader.unexpected()]
+    problems += [
+        f"the manifest names database {item.name!r}, but no artefact holds it"
+        for item in manifest.databases
+        if manifest.artefact("database", item.name) is None
+    ]
+    wanted = ("proof", "readme") if manifest.engine == "files" else ("roles", "settings", "proof", "readme")
+    present = {item.kind for item in manifest.artefacts}
+    problems += [f"the set holds no {kind}" for kind in wanted if kind not in present]
+    name = os.path.basename(reader.directory)
+    if name != manifest.set_id:
+        problems.append(f"the manifest is of the set {manifest.set_id}, the directory is called {name}")
+    return problems
+
+
+def _read_through(reader: SetReader, artefact: Artefact) -> list[str]:
+    check = _CHECKS.get(artefact.format)
+    if check is None:
+        return [f"{artefact.path} has the format {artefact.format!r}, which this version does not know"]
+    try:
+        return check(reader, artefact)
+    except (DamagedSet, ProcessError, ValueError, EOFError) as error:
+        text = error.message if isinstance(error, BackupError) else str(error)
+        return [f"{artefact.path} cannot be read to its end: {text}"]
+
+
+def _file_path(reader: SetReader, entry: FileEntry) -> str:
+    return os.path.join(reader.directory, entry.path)
+
+
+def _count_lines(path: str) -> int:
+    """Lines of a file that may be compressed; every byte is decompressed."""
+    newlines = 0
+
+    def observe(chunk: bytes) -> None:
+        nonlocal newlines
+        newlines += chunk.count(b"\n")
+
+    with open(path, "rb") as source:
+        argv = [find_program("zstd"), "-dcq"] if path.endswith(_ZSTD) else [find_program("cat")]
+        pipe([Command(argv)], source=source, observe=observe)
+    return newlines
+
+
+def _sql(reader: SetReader, artefact: Artefact) -> list[str]:
+    read_bytes(reader.path(artefact)).decode("utf-8", "surrogateescape")
+    return []
+
+
+def _json(reader: SetReader, artefact: Artefact) -> list[str]:
+    value = read_json(reader.path(artefact))
+    if artefact.kind == "proof" and reader.manifest.engine != "files":
+        proof = Proof.from_json(value)
+        unproven = [item.name for item in reader.manifest.databases if item.name not in proof.databases]
+        return [f"the proof does not cover database {name!r}" for name in unproven]
+    return []
+
+
+def _text(reader: SetReader, artefact: Artefact) -> list[str]:
+    read_bytes(reader.path(artefact))
+    return []
+
+
+def _stream(reader: SetReader, artefact: Artefact) -> list[str]:
+    """Decompress what is too large for the memory."""
+    for entry in artefact.files:
+        _count_lines(_file_path(reader, entry))
+    return []
+
+
+def _pg_directory(reader: SetReader, artefact: Artefact) -> list[str]:
+    """The table of contents is parsed by pg_restore; every data file is decompressed."""
+    pg_restore = find_program("pg_restore")
+    run(Command([pg_restore, "--list", "--format=directory", "--", reader.path(artefact)]))
+    for entry in artefact.files:
+        if entry.path.endswith(_ZSTD):
+            _count_lines(_file_path(reader, entry))
+    return []
+
+
+def _mysql_tables(reader: SetReader, artefact: Artefact) -> list[str]:
+    """Every file is decompressed; a table's lines are compared with the rows that were recorded."""
+    rows = _recorded_rows(artefact)
+    problems = []
+    for entry in artefact.files:
+        found = _count_lines(_file_path(reader, entry))
+        wanted = rows.get(entry.path)
+        if wanted is not None and found != wanted:
+            problems.append(f"{entry.path} holds {found} rows instead of {wanted}")
+    return problems
+
+
+def _recorded_rows(artefact: Artefact) -> Mapping[str, int]:
+    """Path in the set -> rows, of the tables whose rows were recorded."""
+    tables = artefact.details.get("tables", ())
+    return {
+        f"{artefact.path}/{item['file']}": item["rows"]
+        for item in tables
+        if isinstance(item, dict) and isinstance(item.get("rows"), int) and isinstance(item.get("file"), str)
+    }
+
+
+def _tar(reader: SetReader, artefact: Artefact) -> list[str]:
+    """The archive is listed to its end."""
+    tar = find_program("tar")
+    for entry in artefact.files:
+        path = _file_path(reader, entry)
+        commands = [Command([tar, "--list", "--file=-", "--quoting-style=escape"])]
+        if path.endswith(_ZSTD):
+            commands.insert(0, Command([find_program("zstd"), "-dcq"]))
+        with open(path, "rb") as source:
+            pipe(commands, source=source)
+    return []
+
+
+_CHECKS: Mapping[str, Callable[[SetReader, Artefact], list[str]]] = {
+    "sql": _sql,
+    "json": _json,
+    "jsonl": _stream,
+    "text": _text,
+    "pg_directory": _pg_directory,
+    "mysql_tables": _mysql_tables,
+    "tar": _tar,
+}
