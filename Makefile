@@ -14,13 +14,55 @@ COLLECTION := $(BUILD)/ansible_collections/vya/backupdb
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
+# Everything below one at a time: servers, linters and benchmarks would take each other's cores.
+.NOTPARALLEL:
+
 .PHONY: venv
 venv: $(VENV)/.stamp $(COLLECTION) ## Make .venv and the link under which Python and Ansible find this checkout
 
-$(VENV)/.stamp: requirements-dev.txt
+$(VENV)/.stamp: requirements-dev.txt .ci/venv
 	@.ci/venv $(VENV) -r requirements-dev.txt
 	@touch $@
 
 $(COLLECTION):
 	@mkdir -p $(@D)
 	@ln -sfn ../../.. $@
+
+.PHONY: programs
+programs: ## Install the servers and tools that are missing (Debian, Ubuntu; nothing is started)
+	@.ci/programs
+
+.PHONY: test
+test: test-lint test-sanity test-unit test-integration ## Run all tests, as .ci/run does
+
+.PHONY: test-lint
+test-lint: venv ## ruff, yamllint, ansible-lint (profile production), changelog fragments
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/yamllint --strict .
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/$(BUILD)" NO_COLOR=1 ansible-lint
+	$(VENV)/bin/antsibull-changelog lint
+
+.PHONY: test-sanity
+test-sanity: venv ## ansible-test sanity; ANSIBLE_CORE=2.20 takes another ansible-core, ARGS="--test import" a part
+	@.ci/sanity $(ARGS)
+
+.PHONY: test-unit
+test-unit: venv ## Unit tests: no servers; ARGS="-k name" takes a part
+	$(VENV)/bin/python -m pytest tests/unit $(ARGS)
+
+.PHONY: test-integration
+test-integration: venv programs ## Tests on real servers, which they start and end themselves; ARGS="-k name"
+	.ci/as-root $(VENV)/bin/python -m pytest tests/integration $(ARGS)
+
+.PHONY: demo
+demo: venv programs ## Back up, lose and rebuild throw-away servers and files; KEEP=1 leaves them running
+	@.ci/as-root $(VENV)/bin/python -m tests.demo
+
+.PHONY: bench
+bench: venv programs ## Measure beside what people use today; the table says ratios
+	@.ci/as-root $(VENV)/bin/python -m tests.benchmarks $(ARGS)
+
+.PHONY: clean
+clean: ## Remove everything that this Makefile has made
+	rm -rf -- $(VENV) $(BUILD) .cache .pytest_cache .ruff_cache .hypothesis tests/output

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import secrets
 import signal
@@ -40,7 +41,7 @@ def installed_versions() -> dict[int, Path]:
 class PostgresServer(Server):
     """A PostgreSQL server, by default as Debian sets it up: peer on the socket, scram-sha-256 over TCP.
 
-    `superuser` has the random `password`; `sql()` and `connect()` use both over TCP.
+    `superuser` (named like the OS account) has the random `password`; `sql()` and `connect()` use both over TCP.
 
     version: major version; the newest that is installed when neither it nor `bin_dir` is given
     initdb_args: further arguments; the locale is C.UTF-8 and the encoding UTF8 when they do not say otherwise
@@ -62,7 +63,7 @@ class PostgresServer(Server):
         version: int | None = None,
         bin_dir: str | os.PathLike[str] | None = None,
         account: str = "postgres",
-        superuser: str = "postgres",
+        superuser: str | None = None,
         initdb_args: Sequence[str] = (),
         settings: Mapping[str, object] | None = None,
         hba: Sequence[str] = STOCK_HBA,
@@ -84,7 +85,8 @@ class PostgresServer(Server):
             raise ServerError(f"Not a version: {text!r}")
         self.version_text = text.strip()
         self.version = int(match[1])
-        self.superuser = superuser
+        # over the socket, peer lets in who is named like the OS account
+        self.superuser = superuser or (account if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
         self.password = secrets.token_urlsafe(18)
         self.initdb_args = tuple(initdb_args)
         self.hba = tuple(hba)

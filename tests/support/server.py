@@ -245,7 +245,7 @@ class Server(ABC):
     def _make_data_dir(self) -> None:
         """Copy a template of the data folder; made once for each version and set of options, kept in .build."""
         key = hashlib.sha256("\0".join([self.account, *self._template_key()]).encode()).hexdigest()[:16]
-        template = BUILD / "templates" / f"{type(self).__name__.lower()}-{key}"
+        template = BUILD / f"templates-{os.geteuid()}" / f"{type(self).__name__.lower()}-{key}"
         if not template.exists():
             work = self.base / "template"
             work.mkdir(mode=0o700)
