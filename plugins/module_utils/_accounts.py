@@ -15,8 +15,9 @@ import ctypes
 import os
 import platform
 import pwd
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator, Optional
+from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 

@@ -65,7 +65,9 @@ def _decompress(path: str, source: Any, limit: int) -> bytes:
     try:
         pipe([Command([find_program("zstd"), "-d", "-q", "-c"])], source=source, target=target)
     except ProcessError as error:
-        raise DamagedSet(f"{path} cannot be decompressed: {error.message}", "restore the set from another copy") from error
+        raise DamagedSet(
+            f"{path} cannot be decompressed: {error.message}", "restore the set from another copy"
+        ) from error
     return target.getvalue()
 
 

@@ -9,7 +9,8 @@ Utilities raise; only the entry of a module turns an error into a failed task.
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
+from typing import Optional
 
 
 class BackupError(Exception):

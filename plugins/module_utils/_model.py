@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
 
@@ -261,6 +262,8 @@ class Manifest:
         try:
             values["databases"] = tuple(Database(**item) for item in values.get("databases", ()))
             values["artefacts"] = tuple(_artefact(item) for item in values.get("artefacts", ()))
+            values["warnings"] = tuple(values.get("warnings", ()))
+            values["omissions"] = tuple(values.get("omissions", ()))
             manifest = cls(**values)
             set_id_time(manifest.set_id)
             for moment in (manifest.started, manifest.snapshot_at, manifest.finished):

@@ -19,8 +19,10 @@ import signal
 import subprocess
 import tempfile
 import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import BinaryIO, Callable, Iterable, Iterator, Mapping, Optional, Sequence, Union
+from typing import BinaryIO, Callable, Optional, Union, cast
 
 from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Account
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, ProcessError
@@ -99,6 +101,7 @@ class Process:
     def __init__(self, command: Command, popen: subprocess.Popen[bytes]) -> None:
         self.command = command
         self._popen = popen
+        self._succeeded = False
         self._tail: collections.deque[bytes] = collections.deque(maxlen=_STDERR_LINES)
         self._reader = threading.Thread(target=self._read_stderr, daemon=True)
         self._reader.start()
@@ -111,14 +114,12 @@ class Process:
     @property
     def stdin(self) -> BinaryIO:
         """The pipe into the program."""
-        assert self._popen.stdin is not None
-        return self._popen.stdin  # type: ignore[return-value]
+        return cast("BinaryIO", self._popen.stdin)
 
     @property
     def stdout(self) -> BinaryIO:
         """The pipe out of the program."""
-        assert self._popen.stdout is not None
-        return self._popen.stdout  # type: ignore[return-value]
+        return cast("BinaryIO", self._popen.stdout)
 
     @property
     def stderr_tail(self) -> str:
@@ -152,6 +153,7 @@ class Process:
         self._reader.join(_SECONDS_TO_END)
         if code not in self.command.ok_codes:
             raise self.failure(code)
+        self._succeeded = True
         return code
 
     def failure(self, code: int) -> ProcessError:
@@ -170,30 +172,36 @@ class Process:
         )
 
     def end(self) -> None:
-        """End the program and everything it started."""
+        """End the program and everything it started; does nothing after an end that was waited for."""
+        if not self._succeeded:
+            self._end_group()
+        # Only now: a thread that still reads or writes holds the stream until the program is gone.
         for stream in (self._popen.stdin, self._popen.stdout):
             if stream is not None:
                 # A pipe to a program that is gone cannot be flushed; what was in it is lost with the program anyway.
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if self._popen.poll() is not None and number == signal.SIGTERM:
-                # The leader has ended; its group may hold stragglers.
-                _signal_group(self._popen.pid, signal.SIGKILL)
-                break
-            _signal_group(self._popen.pid, number)
-            try:
-                self._popen.wait(_SECONDS_TO_END)
-                break
-            except subprocess.TimeoutExpired:
-                continue
         self._reader.join(_SECONDS_TO_END)
         with _LIVE_LOCK:
             _LIVE.discard(self)
 
+    def _end_group(self) -> None:
+        if self._popen.poll() is not None:
+            # The leader has ended by itself; its group may hold stragglers.
+            _signal_group(self._popen.pid, signal.SIGKILL)
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            _signal_group(self._popen.pid, number)
+            try:
+                self._popen.wait(_SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                continue
+            _signal_group(self._popen.pid, signal.SIGKILL)
+            return
+        self._popen.wait()
+
     def _read_stderr(self) -> None:
-        assert self._popen.stderr is not None
-        with self._popen.stderr as stream:
+        with cast("BinaryIO", self._popen.stderr) as stream:
             while True:
                 line = stream.readline(_STDERR_LINE_BYTES)
                 if not line:
@@ -355,8 +363,9 @@ def pipe(
             that only saw their neighbour's pipe break.
     """
     with contextlib.ExitStack() as stack:
-        feeder: Optional[threading.Thread] = None
-        feeder_errors: list[BaseException] = []
+        # Entered first and so left last: the thread may wait for a program that has to be ended before.
+        feeder = stack.enter_context(ThreadPoolExecutor(1))
+        feeding: Optional[Future[None]] = None
         processes: list[Process] = []
         upstream: Union[int, BinaryIO, None] = subprocess.DEVNULL
         if source is not None:
@@ -369,8 +378,7 @@ def pipe(
             processes.append(process)
             upstream = process.stdout
         if source is not None and not hasattr(source, "fileno"):
-            feeder = threading.Thread(target=_feed, args=(source, processes[0], feeder_errors), daemon=True)
-            feeder.start()
+            feeding = feeder.submit(_feed, source, processes[0])
         digest = hashlib.sha256()
         size = 0
         for chunk in chunks(processes[-1].stdout):
@@ -381,10 +389,8 @@ def pipe(
             if target is not None:
                 target.write(chunk)
         _wait_for_chain(processes, timeout)
-        if feeder is not None:
-            feeder.join()
-            if feeder_errors:
-                raise feeder_errors[0]
+        if feeding is not None:
+            feeding.result()
         return Piped(size, digest.hexdigest())
 
 
@@ -400,17 +406,14 @@ def _wait_for_chain(processes: Sequence[Process], timeout: Optional[float]) -> N
         raise (own or failures)[0]
 
 
-def _feed(source: Iterable[bytes], process: Process, errors: list[BaseException]) -> None:
-    try:
-        for chunk in source:
-            process.stdin.write(chunk)
-        process.stdin.close()
-    except BrokenPipeError:
-        # The reader is gone; its exit code says why.
-        return
-    except BaseException as error:  # handed to the waiting thread, which raises it
-        errors.append(error)
-        process.end()
+def _feed(source: Iterable[bytes], process: Process) -> None:
+    # A reader that is gone says by its exit code why. An error of the source goes to the one who waits.
+    with contextlib.suppress(BrokenPipeError):
+        try:
+            for chunk in source:
+                process.stdin.write(chunk)
+        finally:
+            process.stdin.close()
 
 
 def chunks(stream: BinaryIO) -> Iterator[bytes]:

@@ -11,9 +11,10 @@ it is told by the writer, what it reads comes from the reader.
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Mapping, Optional, Protocol, Sequence
+from typing import Any, Optional, Protocol
 
 from ansible_collections.vya.backupdb.plugins.module_utils._model import (
     Artefact,

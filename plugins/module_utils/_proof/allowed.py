@@ -9,8 +9,9 @@ A difference that is not on this list fails the rebuild. A rule is as narrow as 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Callable, Optional, Sequence
+from typing import Callable, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.difference import Difference
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof

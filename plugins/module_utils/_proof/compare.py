@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Iterator, Mapping, Optional, Sequence
+from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.allowed import Allowed, allowed_by
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.difference import Difference
@@ -126,11 +127,9 @@ def _compare_object(
         else:
             message = f"{attribute} of {label}: expected {_value(before)}, found {_value(after)}"
             yield difference("attribute", message, attribute, before, after)
-    for word, grants in (
-        ("missing", [grant for grant in expected.grants if grant not in set(found.grants)]),
-        ("unexpected", [grant for grant in found.grants if grant not in set(expected.grants)]),
-    ):
-        for grant in grants:
+    before_grants, after_grants = set(expected.grants), set(found.grants)
+    for word, grants in (("missing", before_grants - after_grants), ("unexpected", after_grants - before_grants)):
+        for grant in sorted(grants):
             option = " with grant option" if grant.grantable else ""
             place = name or f"{kind} {database}" if kind == "database" else name
             message = f"{word} grant: {grant.privilege} on {place} to {grant.grantee}{option}"
