@@ -102,12 +102,14 @@ class Lexer:
         self._window = _FIRST_WINDOW if blocked else min(self._window * 2, _LAST_WINDOW)
         return self._take(BIG, stop - begin)[1], blocked or stop == begin
 
-    def rows(self) -> Iterator[bytes]:
+    def rows(self, begun: int) -> Iterator[bytes]:
         """Rows of COPY … FROM stdin up to and including the line ``\\.``; called at the beginning of a line.
 
         psql ends the data at a line that is exactly ``\\.``, with or without a carriage return.
+
+        Args:
+            begun: line of the COPY statement.
         """
-        begun = self.line
         fresh = True
         while True:
             begin = self._position

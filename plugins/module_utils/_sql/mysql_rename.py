@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.charsets import decode
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_mysql, spell_mysql
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.places import chain_at
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.rename import Renamer
@@ -28,7 +29,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
     Token,
 )
 
-_HARMLESS_META = frozenset((b"delimiter", b"use"))
 #: after ALTER DATABASE these begin its options: the name may be left out
 _OPTIONS = frozenset(b"CHARACTER CHARSET COLLATE DEFAULT ENCRYPTION READ COMMENT UPGRADE".split())
 #: kinds whose unqualified names may be databases
@@ -126,23 +126,25 @@ class MySQLRenamer(Renamer):
                 self.references.add(statement, old, "a grant covers it by a wildcard")
 
     def _refuse(self, statement: Statement) -> None:
-        for kind, text in statement.tokens[-2:]:
-            if kind == META and statement.tokens[0][1].lower() not in _HARMLESS_META:
-                first = statement.tokens[0] if statement.tokens[0][0] == WORD else (kind, text)
-                command = first[1].split()[0][:40].decode("latin-1")
-                raise SqlError(
-                    f"the dump gives a command to the mysql client: {command}.",
-                    statement.line,
-                    "check where the dump comes from, and remove the command if the dump can be trusted",
-                )
+        first = statement.tokens[0][1] if statement.kind == "meta" else b""
+        last_kind, last = statement.tokens[-1] if statement.tokens else (META, b"")
+        if not first and last_kind == META and statement.kind not in ("use", "delimiter"):
+            first = last
+        if first:
+            command = first.split()[0][:40].decode("latin-1")
+            raise SqlError(
+                f"the dump gives a command to the mysql client: {command}.",
+                statement.line,
+                "check where the dump comes from, and remove the command if the dump can be trusted",
+            )
 
     def _pass(self, data: Data) -> None:
         statement = self._statement
         if statement is None or statement.kind != "insert" or not self._is_system(statement):
             return
-        text = data.text.lower()
-        for old, needle in zip(self.names, self.needles(statement.codec)):
-            if needle in text:
+        text = decode(data.text, statement.codec).lower()
+        for old in self.names:
+            if old.lower() in text:
                 self.references.add(statement, old, "rows of the server's own tables name it")
 
     def _is_system(self, statement: Statement) -> bool:

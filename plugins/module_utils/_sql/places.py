@@ -182,13 +182,14 @@ class Places:
         frame = self._frames[-1]
         before = tokens[order[position - 1]][1].upper() if position else b""
         after = tokens[order[position + 1]] if position + 1 < len(order) else (OP, b"")
-        if self._fresh:
+        begins = self._fresh
+        if begins:
             self._lead, self._fresh = word, False
-            frame.expect = word in _LEADS
+            frame.expect = frame.expect or word in _LEADS
         if word in _BODIES:
             self._fresh = True
         if not (self._verb(frame, word, before, after) or self._clause(frame, word, before, after)):
-            if frame.expect and word not in _MODIFIERS:
+            if frame.expect and word not in _MODIFIERS and not (begins and word in _LEADS):
                 frame.expect = False
             self.singles.append(order[position])
 

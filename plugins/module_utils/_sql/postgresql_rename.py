@@ -52,6 +52,9 @@ class PostgresRenamer(Renamer):
         super().__init__(names)
 
     def _may_concern(self, statement: Statement) -> bool:
+        if statement.kind == "connect":
+            # its quoting doubles backslashes too
+            return True
         return super()._may_concern(statement) or any(
             kind == QUOTED and text[:1] in b"uU" for kind, text in statement.tokens
         )

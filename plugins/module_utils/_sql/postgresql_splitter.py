@@ -118,7 +118,7 @@ class PostgresSplitter(Splitter):
             )
         yield Data(rest, line)
         line = self._lexer.line
-        for rows in self._lexer.rows():
+        for rows in self._lexer.rows(begun):
             yield Data(rows, line)
             line = self._lexer.line
         self._line = line

@@ -44,7 +44,9 @@ class MetaCommand:
         target = self.target
         if target is None or target == "-":
             return None
-        return dict(parse_conninfo(target)).get("dbname") if is_conninfo(target) else target
+        if not is_conninfo(target):
+            return target
+        return None if self.refused is not None else dict(parse_conninfo(target)).get("dbname")
 
     @property
     def target(self) -> Optional[str]:

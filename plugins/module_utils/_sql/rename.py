@@ -48,13 +48,14 @@ class Renamer:
 
     def needles(self, codec: str = "utf-8") -> tuple[bytes, ...]:
         """What `Splitter.needles` must be while the dump is written in a character set."""
-        found = []
+        found = set()
         for name in self.names:
             try:
-                found.append(encode(name, codec).lower())
+                needle = encode(name, codec).lower()
             except UnicodeEncodeError:
                 continue
-        return tuple(found)
+            found.update((needle, needle.replace(b"`", b"``"), needle.replace(b'"', b'""')))
+        return tuple(sorted(found))
 
     def run(self, splitter: Splitter) -> Iterator[bytes]:
         """The dump with the databases renamed, in pieces.
@@ -106,14 +107,7 @@ class Renamer:
     def _may_concern(self, statement: Statement) -> bool:
         """A quick look whether any of the names can be in a statement at all."""
         text = statement.bytes().lower()
-        return any(needle in text for needle in self._spellings(statement.codec))
-
-    def _spellings(self, codec: str) -> list[bytes]:
-        return [
-            needle.replace(quote, quote * 2)
-            for needle in self.needles(codec)
-            for quote in ((b"`", b'"') if b"`" in needle or b'"' in needle else (b"`",))
-        ]
+        return any(needle in text for needle in self.needles(statement.codec))
 
     def _rewrite(self, statement: Statement) -> dict[int, bytes]:
         """The tokens that are to be written anew, by their index."""

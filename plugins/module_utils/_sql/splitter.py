@@ -150,8 +150,9 @@ class Splitter:
         return self._insert and not self._depth and word.upper() in self.values
 
     def _big(self, text: bytes) -> Iterator[Item]:
+        line = self.lexer.line - text.count(b"\n")
         yield from self._flush()
-        yield Data(text, self._line)
+        yield Data(text, line)
         self._line = self.lexer.line
 
     def _flush(self) -> Iterator[Statement]:
