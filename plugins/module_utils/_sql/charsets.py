@@ -11,6 +11,7 @@ In most character sets every byte below 128 is what it is in ASCII. In some, the
 from __future__ import annotations
 
 import codecs
+from functools import lru_cache
 
 _SJIS = rb"[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]"
 _GBK = rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]"
@@ -68,13 +69,14 @@ def pair_pattern(charset: str) -> bytes:
     return PAIRS.get(charset.lower(), b"")
 
 
+@lru_cache(maxsize=256)
 def codec_of(charset: str) -> str:
     """Python's name for a server's character set; UTF-8 for one that Python does not know."""
     name = charset.lower()
     for candidate in (_CODECS.get(name, name), name.replace("win", "cp", 1)):
         try:
             return codecs.lookup(candidate).name
-        except LookupError:
+        except (LookupError, ValueError):
             continue
     return "utf-8"
 

@@ -90,17 +90,14 @@ def _word_run(delimiter: bytes, pair: bytes) -> Run:
 
 
 @lru_cache(maxsize=16)
-def value_pattern(ansi_quotes: bool, backslash: bool, charset: str) -> re.Pattern[bytes]:
-    """The pattern that passes values in bulk, see `ValueRules.run`."""
+def value_patterns(ansi_quotes: bool, backslash: bool, charset: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """The patterns that pass values in bulk: `ValueRules.run` and `ValueRules.strings`."""
     pair = pair_pattern(charset)
-    kinds = [
-        rb"([^'\"`;#/\\@$-]+)",
-        rb"[/-](?![*-])",
-        _closed(b"'", backslash, pair),
-        _closed(b'"', backslash and not ansi_quotes, pair),
-        _closed(b"`", False, pair),
-    ]
-    return re.compile(rb"(?:" + b"|".join(kinds) + rb")*", re.DOTALL)
+    single, double = _closed(b"'", backslash, pair), _closed(b'"', backslash and not ansi_quotes, pair)
+    other = rb"([^'\"`;#/\\@$-]+)", rb"[/-](?![*-])", _closed(b"`", False, pair)
+    run = rb"(?:" + b"|".join((*other, single, double)) + rb")*"
+    strings = single if ansi_quotes else single + rb"|" + double
+    return re.compile(run, re.DOTALL), re.compile(strings, re.DOTALL)
 
 
 def _closed(quote: bytes, escapes: bool, pair: bytes) -> bytes:

@@ -33,7 +33,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
 _OPTIONS = frozenset(b"CHARACTER CHARSET COLLATE DEFAULT ENCRYPTION READ COMMENT UPGRADE".split())
 #: kinds whose unqualified names may be databases
 _LISTING = ("show", "change", "purge")
-_WILDCARD = re.compile(r"\\([_%\\])|([_%])")
+_WILDCARD = re.compile(r"\\(.)|([_%])", re.DOTALL)
+_SPECIAL = re.compile(r"[_%\\]")
 
 
 class MySQLRenamer(Renamer):
@@ -117,7 +118,7 @@ class MySQLRenamer(Renamer):
         literal = _WILDCARD.sub(lambda match: match.group(1) or match.group(2), pattern)
         new = self._new_name(literal)
         if new is not None:
-            spelled = new if _has_wildcards(pattern) else new.replace("_", "\\_").replace("%", "\\%")
+            spelled = new if _has_wildcards(pattern) else _SPECIAL.sub(r"\\\g<0>", new)
             quoted = token if token[0] == QUOTED or "\\" not in spelled else (QUOTED, b"``")
             changes[index] = spell_mysql(quoted, spelled, statement.codec)
             return

@@ -16,7 +16,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_kinds impo
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_lexer import (
     MySQLLexer,
     MySQLMode,
-    value_pattern,
+    value_patterns,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_session import MySQLSession
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.scanners import LINE
@@ -139,10 +139,12 @@ class MySQLSplitter(Splitter):
         mode = self.session.mode
         if mode.delimiter != b";" or self._lexer.in_executable_comment:
             return None
+        run, strings = value_patterns(mode.ansi_quotes, mode.backslash, mode.charset)
         return ValueRules(
             escapes=mode.backslash,
             paired=bool(pair_pattern(mode.charset)),
-            run=value_pattern(mode.ansi_quotes, mode.backslash, mode.charset),
+            run=run,
+            strings=strings,
             needles=self.needles,
             head=head,
         )

@@ -85,8 +85,11 @@ def _word_run(pair: bytes) -> Run:
 
 
 @lru_cache(maxsize=16)
-def value_pattern(conforming: bool, charset: str) -> re.Pattern[bytes]:
-    """The pattern that passes values in bulk, see `ValueRules.run`; E'…' and dollar quotes are left to the lexer."""
+def value_patterns(conforming: bool, charset: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """The patterns that pass values in bulk: `ValueRules.run` and `ValueRules.strings`.
+
+    E'…' and dollar quotes are left to the lexer.
+    """
     pair = pair_pattern(charset)
     string = rb"'[^']*'"
     if not conforming:
@@ -99,7 +102,7 @@ def value_pattern(conforming: bool, charset: str) -> re.Pattern[bytes]:
         string,
         rb'"[^"]*"',
     ]
-    return re.compile(rb"(?:" + b"|".join(kinds) + rb")*", re.DOTALL)
+    return re.compile(rb"(?:" + b"|".join(kinds) + rb")*", re.DOTALL), re.compile(string, re.DOTALL)
 
 
 class PostgresLexer(Lexer):

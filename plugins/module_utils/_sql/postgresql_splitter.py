@@ -16,7 +16,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_kinds
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_lexer import (
     PostgresLexer,
     PostgresMode,
-    value_pattern,
+    value_patterns,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.psql import MetaCommand, parse_meta
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.scanners import Until
@@ -41,6 +41,8 @@ _ON_VERBS = (b"GRANT", b"REVOKE", b"COMMENT", b"SECURITY")
 
 class PostgresSplitter(Splitter):
     """Statements of a dump for psql."""
+
+    lone = (OP, b";")
 
     def __init__(
         self,
@@ -129,7 +131,7 @@ class PostgresSplitter(Splitter):
             command = meta_of(statement)
             if command is not None and command.database is not None:
                 self.database = command.database
-        elif statement.kind in ("set", "select", "reset"):
+        elif statement.kind in ("set", "set_config", "reset"):
             self._follow_settings([statement.tokens[index] for index in statement.significant])
 
     def _follow_settings(self, tokens: list[Token]) -> None:
@@ -155,10 +157,13 @@ class PostgresSplitter(Splitter):
 
     def _value_rules(self, head: bytes) -> Optional[ValueRules]:
         mode = self._lexer.mode
+        run, strings = value_patterns(mode.conforming, mode.charset)
         return ValueRules(
             escapes=not mode.conforming,
             paired=not mode.conforming and mode.charset.lower() in PAIRS,
-            run=value_pattern(mode.conforming, mode.charset),
+            run=run,
+            strings=strings,
+            prefixes=True,
             needles=self.needles,
             head=head,
         )

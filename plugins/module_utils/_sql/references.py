@@ -73,11 +73,12 @@ class References:
     def __init__(self) -> None:
         self.found: list[Reference] = []
         self.omitted = 0
-        self._seen: set[tuple[int, str, str]] = set()
+        self._seen: set[tuple[int, str, str, str]] = set()
 
     def add(self, statement: Statement, name: str, reason: str, index: int = 0) -> None:
         """Note one, seen at a token; the same for one statement is noted once."""
-        key = (statement.line, name, reason)
+        head = statement.head
+        key = (statement.line, head, name, reason)
         if key in self._seen:
             return
         if len(self.found) >= MOST:
@@ -85,7 +86,7 @@ class References:
             return
         self._seen.add(key)
         line = statement.line + sum(text.count(b"\n") for _kind, text in statement.tokens[:index])
-        self.found.append(Reference(line, statement.head, name, reason))
+        self.found.append(Reference(line, head, name, reason))
 
     def look(self, statement: Statement, name: str) -> None:
         """Look into the strings of a statement."""

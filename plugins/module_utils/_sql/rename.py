@@ -38,6 +38,7 @@ class Renamer:
         for old, new in self.names.items():
             if not old or not new or "\0" in new:
                 raise UsageError(f"A database cannot be renamed from {old!r} to {new!r}.", "give both names")
+        self._needles: dict[str, tuple[bytes, ...]] = {}
         self.changed = 0
         self.references = References()
         self._statement: Optional[Statement] = None
@@ -48,14 +49,16 @@ class Renamer:
 
     def needles(self, codec: str = "utf-8") -> tuple[bytes, ...]:
         """What `Splitter.needles` must be while the dump is written in a character set."""
-        found = set()
-        for name in self.names:
-            try:
-                needle = encode(name, codec).lower()
-            except UnicodeEncodeError:
-                continue
-            found.update((needle, needle.replace(b"`", b"``"), needle.replace(b'"', b'""')))
-        return tuple(sorted(found))
+        if codec not in self._needles:
+            found = set()
+            for name in self.names:
+                try:
+                    needle = encode(name, codec).lower()
+                except UnicodeEncodeError:
+                    continue
+                found.update((needle, needle.replace(b"`", b"``"), needle.replace(b'"', b'""')))
+            self._needles[codec] = tuple(sorted(found))
+        return self._needles[codec]
 
     def run(self, splitter: Splitter) -> Iterator[bytes]:
         """The dump with the databases renamed, in pieces.

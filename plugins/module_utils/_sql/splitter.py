@@ -53,6 +53,8 @@ class Splitter:
     inserts: tuple[bytes, ...] = (b"INSERT",)
     #: words after which the values come
     values: tuple[bytes, ...] = (b"VALUES",)
+    #: a token that is no statement where none has begun
+    lone: Optional[Token] = None
 
     def __init__(self, lexer: Lexer, needles: tuple[bytes, ...] = ()) -> None:
         self.lexer = lexer
@@ -71,7 +73,8 @@ class Splitter:
         while True:
             line = self.lexer.line
             token = self.lexer.token()
-            if token is not None and token[0] in _BETWEEN:
+            between = token is not None and (token[0] in _BETWEEN or token == self.lone)
+            if between and token is not None:
                 if not filler:
                     filler_line, size = line, 0
                 filler.append(token[1])
@@ -83,7 +86,7 @@ class Splitter:
                 filler = []
             if token is None:
                 return
-            if token[0] not in _BETWEEN:
+            if not between:
                 self._begin(line)
                 yield from self._statement(token)
 

@@ -34,6 +34,8 @@ _WORDS = {
     "access_method": (b"METHOD",),
     "large_object": (b"OBJECT",),
 }
+#: what has no name of its own
+_NAMELESS = frozenset(("system", "privileges", "instance", "other"))
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ def subject_of(statement: Statement, flavour: str) -> Optional[Subject]:
     elif verb in ("create", "alter", "drop", "lock", "comment", "rename"):
         words = _WORDS.get(type_name, (type_name.upper().encode(),))
     else:
+        return None
+    if type_name in _NAMELESS:
         return None
     order = statement.significant
     found = False

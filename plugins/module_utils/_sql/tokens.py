@@ -10,8 +10,7 @@ other, are the dump: nothing is lost, added or normalised.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Optional, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
@@ -51,6 +50,7 @@ LIMIT = 1 << 16
 
 #: Kinds that have no meaning to a server.
 BLANK = frozenset((SPACE, COMMENT, EXEC))
+_BLANK_OR_END = BLANK | {END}
 
 
 class SqlError(BackupError):
@@ -128,24 +128,24 @@ class Statement:
     database: Optional[str] = None
     codec: str = "utf-8"
     oracle: bool = False
+    _significant: Optional[list[int]] = field(default=None, init=False, repr=False, compare=False)
 
     def bytes(self) -> bytes:
         """As it stands in the dump."""
         return b"".join([text for _kind, text in self.tokens])
 
-    @cached_property
+    @property
     def significant(self) -> list[int]:
         """Indexes of the tokens that have a meaning: no white space, no comments, no delimiter."""
-        return [index for index, (kind, _text) in enumerate(self.tokens) if kind not in BLANK and kind != END]
+        if self._significant is None:
+            self._significant = [index for index, token in enumerate(self.tokens) if token[0] not in _BLANK_OR_END]
+        return self._significant
 
-    @cached_property
+    @property
     def words(self) -> list[bytes]:
         """The first 24 significant tokens, unquoted words in upper case."""
-        found = []
-        for index in self.significant[:24]:
-            kind, text = self.tokens[index]
-            found.append(text.upper() if kind == WORD else text)
-        return found
+        tokens = [self.tokens[index] for index in self.significant[:24]]
+        return [text.upper() if kind == WORD else text for kind, text in tokens]
 
     @property
     def head(self) -> str:

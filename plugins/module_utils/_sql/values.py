@@ -18,13 +18,17 @@ from dataclasses import dataclass
 from typing import Optional
 
 _DIGITS = b"0123456789,.()'+- \t\r\n"
-#: Digits, punctuation and the letters of NULL: what most of the text outside of strings consists of.
-_NULLS = _DIGITS + b"NULnul"
+#: Digits, also hexadecimal ones, punctuation and the letters of NULL: what the text outside of strings mostly consists of.
+_NULLS = _DIGITS + b"NULnulABCDEFXabcdefx"
+#: The same without what tells a comment from two negative numbers.
+_NEITHER = _NULLS.translate(None, b"-,")
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_:[]"
 _WORDS = _DIGITS + _LETTERS
-_UNSAFE = re.compile(rb"[^" + re.escape(_WORDS) + rb"]|--|[eE]'")
-_SAMPLE = 1 << 13
-_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_UNSAFE = re.compile(rb"[^" + re.escape(_WORDS) + rb"]|--")
+_UNSAFE_PREFIXED = re.compile(_UNSAFE.pattern + rb"|[eE]'")
+_BACKSLASH = 0x5C
+#: More escaped quotes in a window than so many are blanked by two replacements.
+_MOST_PARTS = 1000
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class ValueRules:
     escapes: a backslash in a string takes the next byte's meaning away
     paired: the character set has two-byte characters whose second byte may be a backslash: only `run` knows them
     run: passes as many strings and harmless characters as there are; its group 1 is the last stretch outside of strings
+    strings: passes one string
+    prefixes: an E in front of a string changes what its backslashes mean
     needles: names, in lower case, that must not be passed outside of strings
     head: the statement up to VALUES; further statements that begin so are passed too. Empty: none
     """
@@ -41,6 +47,8 @@ class ValueRules:
     escapes: bool
     paired: bool
     run: re.Pattern[bytes]
+    strings: re.Pattern[bytes]
+    prefixes: bool = False
     needles: tuple[bytes, ...] = ()
     head: bytes = b""
 
@@ -71,36 +79,36 @@ def _by_quotes(window: bytes, rules: ValueRules) -> tuple[int, bool]:
     parts = (_without_escapes(window) if rules.escapes else window).split(b"'")
     outside = b"'".join(parts[::2])
     separator = _separator(outside, rules.head)
-    unsafe = _first_unsafe(outside, rules.needles, separator)
+    cut = _boundary(outside, separator, len(outside)) or outside.rfind(b",") + 1
+    if cut and _is_safe(outside[:cut], rules, separator):
+        return _position(window, parts, outside, cut), False
+    unsafe = _search(outside, rules, separator)
     if unsafe is None:
-        cut = max(outside.rfind(b"),") + 2, _after(outside, separator, len(outside)))
-        if cut == 1:
-            cut = outside.rfind(b",") + 1
-    elif outside[unsafe : unsafe + 1] == b";":
+        return _position(window, parts, outside, cut), False
+    if outside[unsafe : unsafe + 1] == b";":
         cut = unsafe
     else:
-        cut = max(outside.rfind(b"),", 0, unsafe) + 2, _after(outside, separator, unsafe))
-        cut = 0 if cut == 1 else cut
+        cut = _boundary(outside, separator, unsafe)
     return _position(window, parts, outside, cut), unsafe is not None
 
 
 def _without_escapes(window: bytes) -> bytes:
-    """The window with escape sequences blanked, of the same length; the way depends on how many there are."""
-    sample = window.count(b"\\", 0, _SAMPLE)
-    if sample > _SAMPLE // 200:
-        return window.replace(b"\\\\", b"\0\0").replace(b"\\'", b"\0\0")
-    if sample > _SAMPLE // 1000:
-        return _ESCAPE.sub(b"\0\0", window)
+    """The window with escaped quotes blanked, of the same length. Other escape sequences do not disturb."""
+    found = window.find(b"\\'")
+    if found < 0:
+        return window
     parts = []
     position = 0
-    found = window.find(b"\\")
-    while found >= 0 and len(parts) < _SAMPLE // 4:
-        parts.append(window[position:found])
-        position = found + 2
-        found = window.find(b"\\", position)
-    if not parts:
-        return window
-    parts.append(window[position:] if found < 0 else _ESCAPE.sub(b"\0\0", window[position:]))
+    while found >= 0 and len(parts) < _MOST_PARTS:
+        begin = found
+        while begin > position and window[begin - 1] == _BACKSLASH:
+            begin -= 1
+        if (found - begin) % 2 == 0:
+            parts.append(window[position:found])
+            position = found + 2
+        found = window.find(b"\\'", found + 2)
+    rest = window[position:]
+    parts.append(rest if found < 0 else rest.replace(b"\\\\", b"\0\0").replace(b"\\'", b"\0\0"))
     return b"\0\0".join(parts)
 
 
@@ -114,33 +122,44 @@ def _separator(outside: bytes, head: bytes) -> bytes:
     return separator if separator in outside else b""
 
 
-def _after(outside: bytes, separator: bytes, end: int) -> int:
-    found = outside.rfind(separator, 0, end) if separator else -1
-    return found + len(separator) if found >= 0 else 0
+def _boundary(outside: bytes, separator: bytes, end: int) -> int:
+    """Behind the last comma between two tuples, or the last beginning of a statement, before an offset; 0 if none."""
+    found = outside.rfind(b"),", 0, end)
+    comma = found + 2 if found >= 0 else 0
+    begun = outside.rfind(separator, 0, end) if separator else -1
+    return max(comma, begun + len(separator) if begun >= 0 else 0)
 
 
-def _first_unsafe(outside: bytes, needles: tuple[bytes, ...], separator: bytes) -> Optional[int]:
+def _is_safe(outside: bytes, rules: ValueRules, separator: bytes) -> bool:
+    """Whether nothing must be looked at; tells the common cases without searching."""
     values = outside.replace(separator, b",") if separator else outside
-    if b"--" not in values:
-        if not values.translate(None, _NULLS) and not any(needle in b"null" for needle in needles):
-            return None
-        if not values.translate(None, _WORDS) and b"E'" not in values and b"e'" not in values:
-            lower = values.lower()
-            if not any(needle in lower for needle in needles):
-                return None
-    return _search(outside, needles, separator)
+    kept = values.translate(None, _NEITHER)
+    if b"--" in kept:
+        return False
+    words = kept.translate(None, b"-,")
+    if words and (_may_name(words, rules.needles) or words.translate(None, _LETTERS)):
+        return False
+    if not words and not all(needle.translate(None, _NULLS) for needle in rules.needles):
+        return False
+    return not rules.prefixes or (b"E'" not in values and b"e'" not in values)
 
 
-def _search(outside: bytes, needles: tuple[bytes, ...], separator: bytes) -> Optional[int]:
+def _may_name(words: bytes, needles: tuple[bytes, ...]) -> bool:
+    """Whether a name may be in a text of which `words` is left when `_NULLS` are taken out."""
+    lower = words.lower()
+    return any(needle.translate(None, _NULLS) in lower for needle in needles)
+
+
+def _search(outside: bytes, rules: ValueRules, separator: bytes) -> Optional[int]:
     lower = outside.lower()
     first = len(outside)
-    for needle in needles:
+    for needle in rules.needles:
         found = lower.find(needle, 0, first)
         if found >= 0:
             first = found
     position = 0
     while True:
-        match = _UNSAFE.search(outside, position, first)
+        match = (_UNSAFE_PREFIXED if rules.prefixes else _UNSAFE).search(outside, position, first)
         if match is None:
             return first if first < len(outside) else None
         position = match.start()
@@ -164,7 +183,8 @@ def _by_pattern(buffer: bytes, begin: int, end: int, rules: ValueRules) -> tuple
     if match is None or match.end() == begin:
         return begin, True
     stop = match.end()
-    blocked = stop < end
+    # a quote here begins a string that ends beyond the window
+    blocked = stop < end and buffer[stop] not in b"'\"`"
     if buffer[stop : stop + 1] != b";" and match.end(1) == stop:
         # the last word may go on
         last = match.start(1)
@@ -172,8 +192,11 @@ def _by_pattern(buffer: bytes, begin: int, end: int, rules: ValueRules) -> tuple
         if cut == 1:
             cut = buffer.rfind(b",", last, stop) + 1
         stop = cut or last
-    if rules.needles:
-        lower = buffer[begin:stop].lower()
-        if any(needle in lower for needle in rules.needles):
-            return begin, True
+    if _names(buffer[begin:stop], rules) and _names(rules.strings.sub(b"'", buffer[begin:stop]), rules):
+        return begin, True
     return stop, blocked
+
+
+def _names(text: bytes, rules: ValueRules) -> bool:
+    lower = text.lower()
+    return any(needle in lower for needle in rules.needles)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_rename import MySQLRenamer
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_splitter import MySQLSplitter
@@ -166,8 +167,8 @@ def cuts() -> st.SearchStrategy[list[int]]:
 
 # dumps whose renamed form is known: pieces of bytes, and places where the database's name stands
 
-Spelling = Callable[[str], bytes]
-Template = list["bytes | Spelling"]
+Piece = Union[bytes, Callable[[str], bytes]]
+Template = list[Piece]
 
 
 def render(template: Template, name: str) -> bytes:

@@ -13,7 +13,7 @@ import re
 
 from hypothesis import strategies as st
 
-from tests.unit.sql.support import Template
+from tests.unit.sql.support import Piece, Template
 
 _LETTERS = "abcdefgh_xyz019 -.$`\"'\\%#;/*@\u00e9\u8868\U0001f600"
 
@@ -51,99 +51,56 @@ def mysql_string(text: str) -> bytes:
 
 def mysql_pattern(name: str) -> bytes:
     """The pattern of a grant that covers exactly one database."""
-    return mysql_identifier(re.sub(r"([_%])", r"\\\1", name))
+    return mysql_identifier(re.sub(r"([_%\\])", r"\\\1", name))
+
+
+_MYSQL = (
+    "-- Current Database: {S}\n\nCREATE DATABASE /*!32312 IF NOT EXISTS*/ {D} /*!40100 COMMENT ''*/;\n",
+    "USE {D};\n",
+    "DROP TABLE IF EXISTS {S};\n# {C}\n",
+    (
+        "CREATE TABLE {S} ({S} int DEFAULT {T} COMMENT {T}, KEY {S} ({S}), CONSTRAINT {S} FOREIGN KEY ({S}) REFERENCES {D}.{S} ({S})"
+        ") ENGINE=InnoDB;\n"
+    ),
+    (
+        "/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50013 DEFINER={S}@{S} SQL SECURITY DEFINER */\n/*!50001 VIEW {D}.{S} AS select "
+        "{D}.{S}.{S} AS {S},{S}.a,{D}.{S}({T}) from ({D}.{S} join {S} on({S}.x = {D}.{S}.{S}))*/;\n"
+    ),
+    (
+        "DELIMITER ;;\n/*!50003 CREATE*/ /*!50017 DEFINER={S}@`%`*/ /*!50003 TRIGGER {S} BEFORE INSERT ON {S} FOR EACH ROW BEGIN "
+        "SET NEW.{S} = {T}; UPDATE {D}.{S}, {S} SET {S}.a = @{S}.b; DELETE FROM {D}.t; CALL {D}.p(); END */;;\nDELIMITER ;\n"
+    ),
+    "GRANT SELECT, INSERT ({S}) ON {D}.{S} TO {S}@`%`;\n",
+    "GRANT ALL ON {G}.* TO {S}@{S};\n",
+    "LOCK TABLES {S} WRITE, {D}.{S} READ;\n",
+    "ALTER DATABASE {D} CHARACTER SET utf8mb4;\n",
+    "INSERT INTO {S} VALUES ({T},NULL,-1.5,{T});\n",
+    "INSERT INTO {S} VALUES ({T},NULL,-1.5,{T});\nINSERT INTO {S} VALUES ({T},1),(2,{T});\nINSERT INTO {S} VALUES (1),({T});\n",
+    "INSERT INTO {D}.{S} ({S}) VALUES ({T},NULL),({T},0x27),(_binary {T});\n",
+)
 
 
 @st.composite
 def mysql_templates(draw: st.DrawFn, name: str) -> Template:
     """A dump by mysqldump --databases, with a table, a column, an alias and a user of the database's name."""
-    same = mysql_identifier(name)
-    db, grant = mysql_identifier, mysql_pattern
-    text = data(name).map(mysql_string)
-    comment = name.replace("\n", " ").encode()
-    statements: list[Template] = [
-        [
-            b"-- Current Database: ",
-            same,
-            b"\n\nCREATE DATABASE /*!32312 IF NOT EXISTS*/ ",
-            db,
-            b" /*!40100 COMMENT ''*/;\n",
-        ],
-        [b"USE ", db, b";\n"],
-        [b"DROP TABLE IF EXISTS ", same, b";\n# ", comment, b"\n"],
-        [b"CREATE TABLE ", same, b" (", same, b" int DEFAULT ", draw(text), b" COMMENT ", draw(text), b", KEY ", same]
-        + [b" (", same, b"), CONSTRAINT ", same, b" FOREIGN KEY (", same, b") REFERENCES ", db, b".", same, b" (", same]
-        + [b")) ENGINE=InnoDB;\n"],
-        [b"/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50013 DEFINER=", same, b"@", same, b" SQL SECURITY DEFINER */\n"]
-        + [
-            b"/*!50001 VIEW ",
-            db,
-            b".",
-            same,
-            b" AS select ",
-            db,
-            b".",
-            same,
-            b".",
-            same,
-            b" AS ",
-            same,
-            b",",
-            same,
-            b".a,",
-        ]
-        + [
-            db,
-            b".",
-            same,
-            b"(",
-            draw(text),
-            b") from (",
-            db,
-            b".",
-            same,
-            b" join ",
-            same,
-            b" on(",
-            same,
-            b".x = ",
-            db,
-            b".",
-        ]
-        + [same, b".", same, b"))*/;\n"],
-        [
-            b"DELIMITER ;;\n/*!50003 CREATE*/ /*!50017 DEFINER=",
-            same,
-            b"@`%`*/ /*!50003 TRIGGER ",
-            same,
-            b" BEFORE INSERT ON ",
-        ]
-        + [same, b" FOR EACH ROW BEGIN SET NEW.", same, b" = ", draw(text), b"; UPDATE ", db, b".", same, b", ", same]
-        + [
-            b" SET ",
-            same,
-            b".a = @",
-            same,
-            b".b; DELETE FROM ",
-            db,
-            b".t; CALL ",
-            db,
-            b".p(); END */;;\nDELIMITER ;\n",
-        ],
-        [b"GRANT SELECT, INSERT (", same, b") ON ", db, b".", same, b" TO ", same, b"@`%`;\n"],
-        [b"GRANT ALL ON ", grant, b".* TO ", same, b"@", same, b";\n"],
-        [b"LOCK TABLES ", same, b" WRITE, ", db, b".", same, b" READ;\n"],
-        [b"ALTER DATABASE ", db, b" CHARACTER SET utf8mb4;\n"],
-    ]
-    insert: Template = [b"INSERT INTO ", same, b" VALUES "]
-    if draw(st.booleans()):
-        insert = [b"INSERT INTO ", db, b".", same, b" (", same, b") VALUES "]
-    rows: list[bytes | object] = []
-    for _row in range(draw(st.integers(1, 6))):
-        rows += [b"," if rows else b"", b"(", draw(text), b",NULL,-1.5,", draw(text), b")"]
-    statements += [[*insert, *rows, b";\n"] for _again in range(draw(st.integers(1, 3)))]  # type: ignore[list-item]
-    chosen = draw(st.lists(st.sampled_from(statements), min_size=1, max_size=12))
-    return [piece for statement in chosen for piece in statement]
+    pieces: dict[str, Piece] = {
+        "S": mysql_identifier(name),
+        "D": mysql_identifier,
+        "G": mysql_pattern,
+        "C": name.replace("\n", " ").encode(),
+    }
+    return filled(draw, _MYSQL, pieces, data(name).map(mysql_string))
+
+
+def filled(
+    draw: st.DrawFn, choices: tuple[str, ...], pieces: dict[str, Piece], text: st.SearchStrategy[bytes]
+) -> Template:
+    """Some of the statements, with {T} drawn anew each time and the other marks as they are given."""
+    template: Template = []
+    for statement in draw(st.lists(st.sampled_from(choices), min_size=1, max_size=10)):
+        for part in re.split(r"\{([A-Z])\}", statement):
+            template.append(draw(text) if part == "T" else pieces.get(part, part.encode()))
+    return template
 
 
 # PostgreSQL
@@ -186,34 +143,41 @@ def postgres_connect(name: str) -> bytes:
     return b"\\connect -reuse-previous=on " + b'"' + f"dbname='{value}'".replace('"', '""').encode() + b'"\n'
 
 
+_POSTGRES = (
+    "CREATE ROLE {S};\n-- {C}\n",
+    "CREATE DATABASE {D} WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C';\n",
+    "ALTER DATABASE {D} OWNER TO {S};\n",
+    "ALTER DATABASE {D} SET search_path TO {T}, {S};\n",
+    "ALTER ROLE {S} IN DATABASE {D} SET work_mem TO {T};\n",
+    "COMMENT ON DATABASE {D} IS {T};\n",
+    "GRANT CONNECT ON DATABASE {D} TO {S};\nREVOKE ALL ON DATABASE {D} FROM PUBLIC;\n",
+    "SECURITY LABEL FOR {S} ON DATABASE {D} IS {T};\n",
+    "{M}",
+    "/* /* nested */ {N} */\n",
+    "CREATE TABLE {S}.{S} ({S} text DEFAULT {T});\n",
+    "COPY {S}.{S} ({S}) FROM stdin;\n{R}{R}{R}\\.\n\n",
+    "COPY {S}.{S} ({S}) FROM stdin;\n\\.\n",
+    "CREATE FUNCTION {S}.{S}() RETURNS void LANGUAGE sql AS $_${B}$_$;\n",
+    "CREATE VIEW {S}.v AS SELECT {S}.{S} FROM {S}.{S} {S};\n",
+    "GRANT SELECT ON TABLE {S}.{S} TO {S};\n",
+    "COMMENT ON TABLE {S}.{S} IS {T};\n",
+    "INSERT INTO {S}.{S} VALUES ({T}, -1.5, NULL, {T});\n",
+    "INSERT INTO {S}.{S} VALUES ({T}, 1);\nINSERT INTO {S}.{S} VALUES ({T}, true);\nINSERT INTO {S}.{S} VALUES (E'\\'', {T});\n",
+    "SELECT pg_catalog.setval({T}, 1, false);\n",
+)
+
+
 @st.composite
 def postgres_templates(draw: st.DrawFn, name: str) -> Template:
     """A dump by pg_dumpall, with a role, a schema, a table and a column of the database's name."""
-    same = postgres_identifier(name)
-    db = postgres_identifier
-    text = data(name).map(postgres_string)
-    comment = name.replace("\n", " ").encode()
-    rows = [postgres_row(draw(st.lists(data(name), min_size=1, max_size=3))) for _row in range(draw(st.integers(0, 5)))]
-    body = draw(data(name)).replace("$", "").replace("\0", "").encode()
-    statements: list[Template] = [
-        [b"CREATE ROLE ", same, b";\n-- ", comment, b"\n"],
-        [b"CREATE DATABASE ", db, b" WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C';\n"],
-        [b"ALTER DATABASE ", db, b" OWNER TO ", same, b";\n"],
-        [b"ALTER DATABASE ", db, b" SET search_path TO ", draw(text), b", ", same, b";\n"],
-        [b"ALTER ROLE ", same, b" IN DATABASE ", db, b" SET work_mem TO ", draw(text), b";\n"],
-        [b"COMMENT ON DATABASE ", db, b" IS ", draw(text), b";\n"],
-        [b"GRANT CONNECT ON DATABASE ", db, b" TO ", same, b";\nREVOKE ALL ON DATABASE ", db, b" FROM PUBLIC;\n"],
-        [b"SECURITY LABEL FOR ", same, b" ON DATABASE ", db, b" IS ", draw(text), b";\n"],
-        [postgres_connect],
-        [b"/* ", b"/* nested */ ", comment.replace(b"*/", b"").replace(b"/*", b""), b" */\n"],
-        [b"CREATE TABLE ", same, b".", same, b" (", same, b" text DEFAULT ", draw(text), b");\n"],
-        [b"COPY ", same, b".", same, b" (", same, b") FROM stdin;\n", *rows, b"\\.\n\n"],
-        [b"CREATE FUNCTION ", same, b".", same, b"() RETURNS void LANGUAGE sql AS $_$", body, b"$_$;\n"],
-        [b"CREATE VIEW ", same, b".v AS SELECT ", same, b".", same, b" FROM ", same, b".", same, b" ", same, b";\n"],
-        [b"GRANT SELECT ON TABLE ", same, b".", same, b" TO ", same, b";\n"],
-        [b"COMMENT ON TABLE ", same, b".", same, b" IS ", draw(text), b";\n"],
-        [b"INSERT INTO ", same, b".", same, b" VALUES (", draw(text), b", -1.5, NULL, ", draw(text), b");\n"] * 3,
-        [b"SELECT pg_catalog.setval(", draw(text), b", 1, false);\n"],
-    ]
-    chosen = draw(st.lists(st.sampled_from(statements), min_size=1, max_size=12))
-    return [piece for statement in chosen for piece in statement]
+    comment = name.replace("\n", " ")
+    pieces: dict[str, Piece] = {
+        "S": postgres_identifier(name),
+        "D": postgres_identifier,
+        "M": postgres_connect,
+        "C": comment.encode(),
+        "N": comment.replace("*", "").encode(),
+        "R": postgres_row(draw(st.lists(data(name), min_size=1, max_size=3))),
+        "B": draw(data(name)).replace("$", "").replace("\0", "").encode(),
+    }
+    return filled(draw, _POSTGRES, pieces, data(name).map(postgres_string))

@@ -87,12 +87,9 @@ def test_every_split_gives_the_same_result_for_oversized_tokens(
 @PATCHED
 @given(dump=soups() | st.binary(max_size=200), at=cuts(), block=st.sampled_from((1, 5, 1 << 18)))
 def test_nothing_is_lost_when_cut_into_statements(flavour: str, dump: bytes, at: list[int], block: int) -> None:
-    try:
-        found = items(flavour, dump, at, block)
-    except SqlError as error:
-        # the only refusal of a splitter: text behind COPY … FROM stdin, or a monstrous delimiter
-        assert "COPY" in str(error) or "DELIMITER" in str(error)
-        return
+    # the only refusals of a splitter: text behind COPY … FROM stdin, and a monstrous delimiter
+    assume(not (b"stdin;" in dump or b"DELIMITER" in dump) or not isinstance(outcome(flavour, dump, at, block), str))
+    found = items(flavour, dump, at, block)
     assert b"".join(item.bytes() for item in found) == dump
     line = 1
     for item in found:
