@@ -27,7 +27,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.values import ValueRules, skip_values
 
 #: Bytes that are taken from the source at a time, at least.
-BLOCK = 1 << 18
+BLOCK = 1 << 17
 #: Every opening of a token, and every delimiter, is shorter.
 LOOKAHEAD = 128
 
