@@ -98,9 +98,15 @@ class Piped:
 class Process:
     """A running program. Use :func:`start`, best as a context manager: leaving it ends what still runs."""
 
-    def __init__(self, command: Command, popen: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self,
+        command: Command,
+        popen: subprocess.Popen[bytes],
+        on_stderr: Optional[Callable[[bytes], None]] = None,
+    ) -> None:
         self.command = command
         self._popen = popen
+        self._on_stderr = on_stderr
         self._succeeded = False
         self._tail: collections.deque[bytes] = collections.deque(maxlen=_STDERR_LINES)
         self._reader = threading.Thread(target=self._read_stderr, daemon=True)
@@ -207,6 +213,8 @@ class Process:
                 if not line:
                     return
                 self._tail.append(line)
+                if self._on_stderr is not None:
+                    self._on_stderr(line)
 
     def __enter__(self) -> Process:
         return self
@@ -261,6 +269,7 @@ def start(
     command: Command,
     stdin: Union[int, BinaryIO, None] = subprocess.DEVNULL,
     stdout: Union[int, BinaryIO, None] = subprocess.DEVNULL,
+    on_stderr: Optional[Callable[[bytes], None]] = None,
 ) -> Process:
     """Start a program in its own process group.
 
@@ -270,6 +279,7 @@ def start(
         command: what to start.
         stdin: a descriptor or file to read from; :data:`PIPE` for a pipe.
         stdout: a descriptor or file to write to; :data:`PIPE` for a pipe.
+        on_stderr: called with each line of standard error, in another thread; a long line comes in pieces.
 
     Raises:
         MissingProgram: the program, or setpriv, does not exist.
@@ -300,7 +310,7 @@ def start(
         pass_fds=tuple(command.pass_fds),
         start_new_session=True,
     )
-    process = Process(command, popen)
+    process = Process(command, popen, on_stderr)
     with _LIVE_LOCK:
         _LIVE.add(process)
     return process

@@ -1,0 +1,494 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files into a set: one archive a pattern, and the listing. Private to this collection.
+
+The walker names the entries, GNU tar reads them, this process looks at the stream on its way to zstd: the digest of a
+file is that of the bytes in the archive, whatever happened to the file meanwhile. What tar was asked for and did not
+write is missing from the stream, which runs in the same order, and so gets named.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Iterator, Optional, Sequence
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactWriter
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._files import tartool
+from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import shown
+from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import Glob, escape, parse, parse_exclude
+from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import to_bytes, to_text
+from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import ListingWriter, encode, explained
+from ansible_collections.vya.backupdb.plugins.module_utils._files.recorder import Asked, Recorder
+from ansible_collections.vya.backupdb.plugins.module_utils._files.walk import FILE, Found, Omissions, Walker
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
+from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, Process, find_program, start
+from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+
+_BATCH = 256
+_CHUNK = 1 << 20
+#: What the listing and the headers of an archive need for an entry before compression, a careful estimate in bytes.
+_BYTES_OF_AN_ENTRY = 2048
+_MOST_SEGMENTS = 1000
+
+_KINDS = {
+    "unreadable": "could not be read",
+    "vanished": "vanished while the backup ran",
+    "changed": "changed while being read",
+    "socket": "left out, being a socket",
+    "device": "left out, being a device",
+}
+
+
+@dataclass(frozen=True)
+class FilesRequest:
+    """What to back up, and how.
+
+    Args:
+        paths: absolute patterns; see ``globs.py``. Whatever one matches is stored whole, a directory with all below.
+        exclude: patterns of what to leave out with all below; a relative one matches at any depth.
+        allow_missing: a pattern that matches nothing is no error.
+        allow_unreadable: what cannot be read is left out and named instead of failing the set.
+        one_file_system: do not enter other file systems than the one on which a pattern's leading directories end.
+        jobs: threads of the compressor.
+        compression_level: of zstd.
+        repository: directory of the repository, which is left out.
+    """
+
+    paths: Sequence[str]
+    exclude: Sequence[str] = ()
+    allow_missing: bool = False
+    allow_unreadable: bool = False
+    one_file_system: bool = False
+    jobs: int = 1
+    compression_level: int = 3
+    repository: Optional[str] = None
+
+    def excluded(self) -> tuple[Glob, ...]:
+        """What to leave out.
+
+        Raises:
+            UsageError: a pattern is malformed.
+        """
+        globs = [glob for pattern in self.exclude for glob in parse_exclude(pattern)]
+        if self.repository:
+            globs.extend(parse(escape(to_bytes(self.repository))))
+        return tuple(globs)
+
+
+@dataclass(frozen=True)
+class PatternPlan:
+    """What a pattern matches: entries, files among them, bytes of the files. Directories above do not count."""
+
+    pattern: str
+    entries: int
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class FilesPlan:
+    """What a backup would do; reading it changes nothing.
+
+    Args:
+        patterns: what each matches that none before it does.
+        problems: what forbids the backup, each a sentence with its remedy.
+        warnings: what the operator should know.
+        entries, bytes: sums over the patterns.
+        estimated_bytes: a careful upper estimate of the room that the set needs.
+    """
+
+    patterns: Sequence[PatternPlan]
+    problems: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    entries: int = 0
+    bytes: int = 0
+    estimated_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class FilesOutcome:
+    """What a backup left, finished through the writer.
+
+    Args:
+        artefacts: the archives; a pattern whose files are all in earlier ones has none.
+        listing: the proof.
+        patterns: counts of each pattern.
+        omissions: what was left out or changed meanwhile, in words, the first names of each kind and how many in all.
+        warnings: the part of it that the operator should look at.
+        details: facts for the manifest: the request's patterns, totals.
+    """
+
+    artefacts: Sequence[Artefact]
+    listing: Artefact
+    patterns: Sequence[PatternPlan]
+    omissions: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def entries(self) -> int:
+        """Entries in the set, without the directories above what matched."""
+        return sum(item.entries for item in self.patterns)
+
+    @property
+    def files(self) -> int:
+        """Files in the set."""
+        return sum(item.files for item in self.patterns)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the files."""
+        return sum(item.bytes for item in self.patterns)
+
+
+def describe(omissions: Omissions, kinds: Sequence[str], names: int = 20) -> list[str]:
+    """What was left out, in words.
+
+    Args:
+        omissions: what was.
+        kinds: which kinds to name.
+        names: how many names a kind.
+    """
+    lines = []
+    for kind in kinds:
+        total = omissions.total(kind)
+        if total:
+            first = [shown(to_text(path)) for path in omissions.names[kind][:names]]
+            more = f" and {total - len(first)} more" if total > len(first) else ""
+            lines.append(f"{total} {'entry' if total == 1 else 'entries'} {_KINDS[kind]}: {', '.join(first)}{more}")
+    return lines
+
+
+def plan_archive(request: FilesRequest) -> FilesPlan:
+    """What a backup would hold.
+
+    Raises:
+        UsageError: a pattern is malformed.
+        MissingProgram: GNU tar or zstd is absent.
+    """
+    tartool.check()
+    omissions = Omissions()
+    walker = Walker(request.excluded(), request.one_file_system, omissions)
+    patterns: list[PatternPlan] = []
+    problems: list[str] = []
+    # Root reads everything; for others, asking costs less than a set that fails at its end.
+    readable = None if os.geteuid() == 0 else _readable
+    for pattern in _patterns(request):
+        found = PatternPlan(pattern, 0, 0, 0)
+        before = walker.repeated
+        for _segment, entries in walker.pattern(parse(pattern)):
+            found = _measure(found, entries, omissions, readable)
+        patterns.append(found)
+        if not found.entries and walker.repeated == before and not request.allow_missing:
+            problems.append(_nothing(pattern))
+    unreadable = describe(omissions, ("unreadable",))
+    warnings = describe(omissions, ("socket", "device"))
+    if unreadable and not request.allow_unreadable:
+        problems.extend(f"{line}. {_UNREADABLE_REMEDY}" for line in unreadable)
+    else:
+        warnings = unreadable + warnings
+    entries_total = sum(item.entries for item in patterns)
+    bytes_total = sum(item.bytes for item in patterns)
+    return FilesPlan(
+        tuple(patterns),
+        tuple(problems),
+        tuple(warnings),
+        entries_total,
+        bytes_total,
+        bytes_total + entries_total * _BYTES_OF_AN_ENTRY,
+    )
+
+
+_UNREADABLE_REMEDY = "Run the task with become, exclude them, or set allow_unreadable."
+
+
+def _nothing(pattern: str) -> str:
+    return f"The pattern {pattern} matches nothing. Correct it, or set allow_missing."
+
+
+def _patterns(request: FilesRequest) -> list[str]:
+    patterns = list(dict.fromkeys(request.paths))
+    if not patterns:
+        raise UsageError("There is no pattern of files to back up.", "give at least one in 'paths'")
+    return patterns
+
+
+def _readable(path: bytes) -> bool:
+    return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _measure(
+    found: PatternPlan, entries: Iterator[Found], omissions: Omissions, readable: Optional[Any]
+) -> PatternPlan:
+    count, files, size = found.entries, found.files, found.bytes
+    for path, kind, parent in entries:
+        if parent:
+            continue
+        count += 1
+        if kind == FILE:
+            files += 1
+            try:
+                size += os.lstat(path).st_size
+            except OSError:
+                # It is named by the backup itself, should it still be so.
+                continue
+            if readable is not None and not readable(path):
+                omissions.add("unreadable", path)
+    return PatternPlan(found.pattern, count, files, size)
+
+
+def archive(request: FilesRequest, plan: FilesPlan, writer: ArtefactWriter, reporter: Reporter) -> FilesOutcome:
+    """Store what the patterns match.
+
+    Args:
+        request: what to store.
+        plan: of the same request; its problems must have been dealt with.
+        writer: of the set.
+        reporter: where progress goes.
+
+    Raises:
+        BackupError: something could not be read and that is not allowed, or a pattern matches nothing any more.
+        ProcessError: a program failed.
+        RepositoryError: no space is left.
+    """
+    return _Archiver(request, plan, writer, reporter).run()
+
+
+class _Archiver:
+    def __init__(self, request: FilesRequest, plan: FilesPlan, writer: ArtefactWriter, reporter: Reporter) -> None:
+        self._request = request
+        self._plan = plan
+        self._writer = writer
+        self._reporter = reporter
+        self._omissions = Omissions()
+        self._walker = Walker(request.excluded(), request.one_file_system, self._omissions)
+        self._links = _LinkTable() if len(_patterns(request)) > 1 else None
+        self._done_before = 0
+        self._owners: tuple[set[str], set[str]] = (set(), set())
+
+    def run(self) -> FilesOutcome:
+        artefacts: list[Artefact] = []
+        counts: list[PatternPlan] = []
+        details: list[dict[str, Any]] = []
+        listing_path = self._writer.create_file("proof", "proof", ".jsonl.zst")
+        with ListingWriter(listing_path, self._request.compression_level) as listing:
+            for pattern in _patterns(self._request):
+                found, segments, artefact = self._pattern(pattern, listing)
+                counts.append(found)
+                artefacts.extend([artefact] if artefact else [])
+                details.append(
+                    {
+                        "pattern": pattern,
+                        "segments": segments[:_MOST_SEGMENTS],
+                        "archive": artefact is not None,
+                        "entries": found.entries,
+                        "files": found.files,
+                        "bytes": found.bytes,
+                    }
+                )
+                self._done_before += found.bytes
+            self._refuse()
+            listing.close()
+        facts = {
+            "patterns": details,
+            "exclude": list(self._request.exclude),
+            "repository": self._request.repository,
+            "one_file_system": self._request.one_file_system,
+            "users": sorted(self._owners[0]),
+            "groups": sorted(self._owners[1]),
+            "cross_links": self._links.crossing if self._links else 0,
+        }
+        proof = self._writer.finish("proof", "proof", "jsonl", "zstd", facts)
+        warnings = describe(self._omissions, ("unreadable", "vanished", "changed"))
+        omissions = describe(self._omissions, tuple(_KINDS))
+        return FilesOutcome(tuple(artefacts), proof, tuple(counts), tuple(omissions), tuple(warnings), facts)
+
+    def _refuse(self) -> None:
+        total = self._omissions.total("unreadable")
+        if total and not self._request.allow_unreadable:
+            names = [shown(to_text(path)) for path in self._omissions.names["unreadable"]]
+            more = [f"and {total - len(names)} more"] if total > len(names) else []
+            raise BackupError(
+                f"{total} {'entry' if total == 1 else 'entries'} could not be read; no set was made.",
+                "run the task with become, exclude them, or set allow_unreadable",
+                names + more,
+            )
+
+    def _pattern(self, pattern: str, listing: ListingWriter) -> tuple[PatternPlan, list[str], Optional[Artefact]]:
+        """Store what one pattern matches."""
+        listing.write(encode({"pattern": pattern}) + "\n")
+        before = self._walker.repeated
+        asked: collections.deque[Asked] = collections.deque()
+        segments: list[str] = []
+        names = self._names(pattern, asked, segments)
+        first = next(names, None)
+        recorder = Recorder(listing, asked, self._omissions, self._owners)
+        artefact = None
+        if first is not None:
+            path = self._writer.create_file("archive", pattern, ".tar.zst")
+            self._stream(pattern, path, _chain(first, names), recorder)
+        found = PatternPlan(pattern, recorder.entries, recorder.files, recorder.bytes)
+        listing.write(encode({"end": {"entries": found.entries, "files": found.files, "bytes": found.bytes}}) + "\n")
+        if not found.entries and self._walker.repeated == before and not self._request.allow_missing:
+            if not self._omissions.total("unreadable"):
+                raise UsageError(f"The pattern {pattern} matches nothing.", "correct it, or set allow_missing")
+        if first is not None:
+            facts = {"entries": found.entries, "files": found.files, "bytes": found.bytes, "members": recorder.members}
+            artefact = self._writer.finish("archive", pattern, "tar", "zstd", facts)
+        return found, segments, artefact
+
+    def _names(
+        self, pattern: str, asked: collections.deque[Asked], segments: list[str]
+    ) -> Iterator[bytes]:
+        """Names for tar, each ended by NUL, in batches; each is noted as asked for before tar can know it."""
+        batch: list[bytes] = []
+        for segment, entries in self._walker.pattern(parse(pattern)):
+            segments.append(segment.text)
+            begun: Optional[str] = segment.text
+            for path, kind, parent in entries:
+                name = path[1:]
+                link = self._links.seen(path, pattern) if self._links and kind == FILE else None
+                asked.append(Asked(name, parent, link, begun))
+                begun = None
+                batch.append(name)
+                if len(batch) >= _BATCH:
+                    yield b"\0".join(batch) + b"\0"
+                    batch = []
+        if batch:
+            yield b"\0".join(batch) + b"\0"
+
+    def _stream(self, pattern: str, path: str, names: Iterator[bytes], recorder: Recorder) -> None:
+        """Let tar read, zstd compress, and look at what passes between them."""
+        complaints = tartool.Complaints(self._omissions, self._reporter)
+        with contextlib.ExitStack() as stack:
+            target = stack.enter_context(open(path, "r+b"))
+            zstd = stack.enter_context(
+                start(
+                    Command(
+                        [
+                            find_program("zstd"),
+                            f"-{self._request.compression_level}",
+                            f"-T{max(1, self._request.jobs)}",
+                            *("-q", "-c"),
+                        ]
+                    ),
+                    stdin=PIPE,
+                    stdout=target,
+                )
+            )
+            tar = stack.enter_context(
+                start(tartool.create_command(), stdin=PIPE, stdout=PIPE, on_stderr=complaints.feed)
+            )
+            feeder = _Feeder(names, tar)
+            feeder.start()
+            try:
+                self._copy(pattern, tar, zstd, recorder)
+            except BrokenPipeError:
+                # zstd has ended; its exit code says why.
+                with _explaining():
+                    zstd.wait()
+                raise
+            tar.wait()
+            feeder.finish()
+            recorder.finish()
+            complaints.finish(tar)
+            zstd.stdin.close()
+            with _explaining():
+                zstd.wait()
+
+    def _copy(self, pattern: str, tar: Process, zstd: Process, recorder: Recorder) -> None:
+        source, target = tar.stdout.fileno(), zstd.stdin.fileno()
+        for descriptor in (source, target):
+            tartool.widen(descriptor)
+        text = f"archiving {shown(pattern)}"
+        while True:
+            chunk = os.read(source, _CHUNK)
+            if not chunk:
+                return
+            recorder.feed(chunk)
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(target, view) :]
+            self._reporter.progress(text, self._done_before + recorder.bytes, self._plan.bytes or None)
+
+
+@contextlib.contextmanager
+def _explaining() -> Iterator[None]:
+    try:
+        yield
+    except ProcessError as error:
+        raise explained(error) from error
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+class _Feeder(threading.Thread):
+    """Hands the names to tar while its output is being read."""
+
+    def __init__(self, names: Iterator[bytes], tar: Process) -> None:
+        super().__init__(daemon=True)
+        self._names = names
+        self._tar = tar
+        self._error: Optional[BaseException] = None
+
+    def run(self) -> None:
+        try:
+            for batch in self._names:
+                self._tar.stdin.write(batch)
+                self._tar.stdin.flush()
+            self._tar.stdin.close()
+        except BrokenPipeError:
+            # tar has ended; its exit code says why.
+            return
+        except BaseException as error:  # handed to the main thread, which raises it
+            self._error = error
+            self._tar.end()
+
+    def finish(self) -> None:
+        """Wait for the end, and raise what went wrong."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+
+
+class _LinkTable:
+    """Names of files with several names, so that those in different archives can be linked again."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], list[Any]] = {}
+        self.crossing = 0
+
+    def seen(self, path: bytes, pattern: str) -> Optional[bytes]:
+        """Note a file.
+
+        Returns:
+            Its first name, if that is in another archive.
+        """
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return None
+        if status.st_nlink < 2:
+            return None
+        key = (status.st_dev, status.st_ino)
+        known = self._known.get(key)
+        if known is None:
+            self._known[key] = [path, pattern, status.st_nlink - 1]
+            return None
+        known[2] -= 1
+        if known[2] <= 0:
+            del self._known[key]
+        if known[1] == pattern:
+            return None
+        self.crossing += 1
+        return bytes(known[0])
