@@ -47,6 +47,10 @@ def main() -> int:
         with work_directory(settings) as (_keep, work):
             bench = Bench(settings, settings.directory, work, say)
             machine = describe(work)
+            bench.ours.warm_up()
+            if settings.peers:
+                say("the peers' collections:")
+                bench.peers.warm_up()
             tables, failed = measure_all(bench)
     except BenchError as error:
         say(f"bench: {error}")
