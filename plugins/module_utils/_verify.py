@@ -21,7 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefac
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, pipe, run
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import SetReader
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 
 _ZSTD = SUFFIX["zstd"]
 

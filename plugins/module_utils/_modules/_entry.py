@@ -33,11 +33,7 @@ def run_module(spec: Spec, run: Callable[[Request], dict[str, Any]]) -> None:
     """
     module = AnsibleModule(
         argument_spec={name: dict(option) for name, option in spec.options.items()},
-        mutually_exclusive=[list(names) for names in spec.mutually_exclusive] or None,
-        required_together=[list(names) for names in spec.required_together] or None,
-        required_one_of=[list(names) for names in spec.required_one_of] or None,
-        required_if=[list(rule) for rule in spec.required_if] or None,
-        required_by={name: list(names) for name, names in spec.required_by.items()} or None,
+        mutually_exclusive=[list(names) for names in spec.mutually_exclusive],
         supports_check_mode=True,
     )
     # Private from the first byte, temporary files of programs included.
@@ -81,7 +77,7 @@ def stopped_by_signals() -> Iterator[None]:
         sweeper.append(thread)
         thread.start()
         raise Interrupted(
-            f"The run was stopped by {signal.Signals(number).name}; nothing was left behind.", "run it again"
+            f"The run was stopped by {signal.Signals(number).name}; what it had begun was removed.", "run it again"
         )
 
     before = {number: signal.signal(number, stop) for number in _STOPPING}

@@ -17,10 +17,12 @@ from datetime import datetime, timezone
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted, RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._layout import README
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifest, set_id_at
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._readme import readme
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import human_bytes, lines
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import README, Repository, SetWriter
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._set_writer import SetWriter
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _FULL_BYTES = 1 << 20

@@ -13,7 +13,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageE
 from ansible_collections.vya.backupdb.plugins.module_utils._model import set_id_time, timestamp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, age_seconds, set_summary
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import Listed, Repository, verification
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import Listed, Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._verifications import verification
 
 _MOST_NAMES = 100
 

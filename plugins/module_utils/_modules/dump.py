@@ -22,6 +22,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifes
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     CONNECTION,
     JOBS,
+    ONE_WAY,
     PROGRESS,
     REPOSITORY,
     connection_from,
@@ -45,7 +46,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._seal import
     with_readme,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import COUNTS, LEVELS
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository, SetWriter
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._set_writer import SetWriter
 from ansible_collections.vya.backupdb.plugins.module_utils._version import VERSION
 
 SPEC = Spec(
@@ -59,7 +61,8 @@ SPEC = Spec(
         "compression_level": {"type": "int", "default": 3},
         "proof": {"type": "str", "choices": list(LEVELS), "default": COUNTS},
         "run_id": {"type": "str"},
-    }
+    },
+    ONE_WAY,
 )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import BackupRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import CONNECTION, connection_from
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import CONNECTION, ONE_WAY, connection_from
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._seal import space_problem
@@ -24,7 +24,8 @@ SPEC = Spec(
         "databases": {"type": "list", "elements": "str", "default": ["*"]},
         "exclude_databases": {"type": "list", "elements": "str", "default": []},
         "fail_on_problems": {"type": "bool", "default": False},
-    }
+    },
+    ONE_WAY,
 )
 
 

@@ -16,6 +16,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
     CONNECTION,
     ENGINES,
     JOBS,
+    ONE_WAY,
     PROGRESS,
     REPOSITORY,
     SET,
@@ -28,7 +29,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._results imp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules.restore import check_engine, targets
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.compare import Comparison, compare
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, LEVELS, Proof
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository, SetReader
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 
 FILES = "files"
 _MOST_DIFFERENCES = 200
@@ -48,7 +50,8 @@ SPEC = Spec(
         "root": {"type": "path", "default": "/"},
         "patterns": {"type": "list", "elements": "str", "default": []},
         "fail_on_difference": {"type": "bool", "default": False},
-    }
+    },
+    ONE_WAY,
 )
 
 

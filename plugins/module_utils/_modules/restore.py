@@ -22,6 +22,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageE
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     CONNECTION,
     JOBS,
+    ONE_WAY,
     PROGRESS,
     REPOSITORY,
     SET,
@@ -31,7 +32,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, lines, refuse
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository, SetReader
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 
 ALL = "all"
 NONE = "none"
@@ -48,7 +50,8 @@ SPEC = Spec(
         "roles": {"type": "str", "choices": [ALL, NONE], "default": ALL},
         "if_exists": {"type": "str", "choices": [FAIL, SKIP], "default": FAIL},
         "analyze": {"type": "bool", "default": True},
-    }
+    },
+    ONE_WAY,
 )
 
 
