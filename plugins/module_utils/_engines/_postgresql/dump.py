@@ -1,0 +1,167 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Dumping one database: data, definitions and proof of the same snapshot. Private to this collection."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive, public_schema
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactWriter
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Database
+from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, Process
+from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import ProofObject
+
+if TYPE_CHECKING:
+    from psycopg import Connection as Session
+
+FORMAT = "pg_directory"
+CODEC = "zstd"
+#: How long a dump waits for another session's exclusive lock on a table, in milliseconds.
+LOCK_TIMEOUT = 300_000
+_REMEDY_OF_DUMP = (
+    "if another session holds an exclusive lock on a table, let it end; if the server stopped, look into its log"
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How databases are dumped.
+
+    Args:
+        tools: the programs to use.
+        level: of zstd.
+        content: whether the proof covers the content of tables.
+    """
+
+    tools: Tools
+    level: int
+    content: bool
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """A database in the set.
+
+    Args:
+        database: it, with its properties.
+        snapshot_at: the moment that its data is of.
+        proof: its objects.
+        details: what its artefact says.
+    """
+
+    database: Database
+    snapshot_at: datetime
+    proof: tuple[ProofObject, ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Dumper:
+    """Dumps databases of one server. Safe to use from several threads.
+
+    Args:
+        access: the way to the server.
+        team: where programs run.
+        writer: where to put the archives.
+        reporter: where warnings go.
+        settings: how to dump.
+    """
+
+    def __init__(
+        self, access: Access, team: Team, writer: ArtefactWriter, reporter: Reporter, settings: Settings
+    ) -> None:
+        self._access = access
+        self._team = team
+        self._writer = writer
+        self._reporter = reporter
+        self._settings = settings
+        self._growing: dict[str, str] = {}
+        self._finished = 0
+
+    @property
+    def written(self) -> int:
+        """Bytes written so far, for showing progress."""
+        return self._finished + sum(archive.size_of(directory) for directory in list(self._growing.values()))
+
+    def dump(self, database: Database, workers: int) -> Dumped:
+        """Dump one database into its artefact.
+
+        Args:
+            database: which.
+            workers: how much may run at a time.
+        """
+        name = database.name
+        directory = self._writer.create_directory("database", name)
+        self._growing[name] = directory
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(explained(f"backing up the database {name}"))
+            session = stack.enter_context(self._access.session(name))
+            moment, snapshot = begin_snapshot(session)
+            process = stack.enter_context(self._team.program(self._command(name, directory, snapshot, workers)))
+            proof: tuple[ProofObject, ...] = ()
+            details: dict[str, Any] = {
+                "pg_dump": self._settings.tools.version,
+                "snapshot_at": moment.isoformat(timespec="seconds"),
+                "public_schema": public_schema.state(session),
+            }
+            process.wait()
+            self._pass_on_warnings(name, process)
+        if not self._settings.tools.zstd:
+            details["plain_bytes"] = archive.compress(self._team, directory, self._settings.level, workers)
+        artefact = self._writer.finish("database", name, FORMAT, CODEC, details)
+        del self._growing[name]
+        self._finished += artefact.size
+        return Dumped(database, moment, proof, details)
+
+    def _command(self, name: str, directory: str, snapshot: str, workers: int) -> Command:
+        compression = f"zstd:{self._settings.level}" if self._settings.tools.zstd else "0"
+        return Command(
+            [
+                self._settings.tools.path("pg_dump"),
+                "--format=directory",
+                f"--file={directory}",
+                f"--jobs={workers}",
+                f"--snapshot={snapshot}",
+                f"--compress={compression}",
+                f"--lock-wait-timeout={LOCK_TIMEOUT}",
+                "--quote-all-identifiers",
+                "--no-password",
+                # The writer syncs every file.
+                "--no-sync",
+                f"--dbname={conninfo(name)}",
+            ],
+            env=self._access.environment(),
+            secret_env=self._access.secret_environment(),
+            account=self._access.account,
+            remedy=_REMEDY_OF_DUMP,
+        )
+
+    def _pass_on_warnings(self, name: str, process: Process) -> None:
+        for line in process.stderr_tail.splitlines():
+            match = re.match(r"pg_dump: warning: (.*)", line)
+            if match:
+                self._reporter.warn(f"pg_dump of {name}: {match[1]}")
+
+
+def begin_snapshot(session: Session[Any]) -> tuple[datetime, str]:
+    """Begin a transaction that sees one moment, and let others see the same; returns the moment and the snapshot."""
+    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    moment, snapshot = session.execute("SELECT pg_catalog.now(), pg_catalog.pg_export_snapshot()").fetchone() or ()
+    return moment, snapshot
+
+
+def conninfo(database: str) -> str:
+    """A database's name as the programs' ``--dbname`` wants it, so that no name is taken for something else."""
+    quoted = database.replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{quoted}'"
