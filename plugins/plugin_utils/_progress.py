@@ -232,6 +232,10 @@ class _Job:
         return result
 
 
+def _pass_over(_number: int, _frame: Optional[FrameType]) -> None:
+    """Not SIG_IGN, which a program that is started later would inherit."""
+
+
 @contextmanager
 def _signals_raise() -> Iterator[None]:
     """Within the context, SIGINT and SIGTERM raise, so that the job is cancelled; then they do what they did before."""
@@ -242,7 +246,7 @@ def _signals_raise() -> Iterator[None]:
 
     def stop(number: int, _frame: Optional[FrameType]) -> NoReturn:
         for other in numbers:
-            signal.signal(other, signal.SIG_IGN)
+            signal.signal(other, _pass_over)
         raise _Stopped(number)
 
     before = {number: signal.signal(number, stop) for number in numbers}

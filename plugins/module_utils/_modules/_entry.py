@@ -71,7 +71,7 @@ def stopped_by_signals() -> Iterator[None]:
 
     def stop(number: int, _frame: Optional[FrameType]) -> None:
         for other in _STOPPING:
-            signal.signal(other, signal.SIG_IGN)
+            signal.signal(other, _pass_over)
         # In a thread of its own: the main thread may hold the lock that end_all() takes.
         thread = threading.Thread(target=_end_until, args=(finished,), daemon=True)
         sweeper.append(thread)
@@ -89,6 +89,10 @@ def stopped_by_signals() -> Iterator[None]:
             thread.join()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _pass_over(_number: int, _frame: Optional[FrameType]) -> None:
+    """Not SIG_IGN, which a program that is started later would inherit."""
 
 
 def _end_until(finished: threading.Event) -> None:

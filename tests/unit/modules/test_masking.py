@@ -20,7 +20,7 @@ NATIVE = "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"
         (f"alter user `a`@`%` identified via mysql_native_password using '{NATIVE}';", NATIVE),
         (f"CREATE USER 'a'@'%' IDENTIFIED BY PASSWORD '{NATIVE}';", NATIVE),
         ("CREATE USER 'a'@'%' IDENTIFIED WITH 'caching_sha2_password' AS 0x2441243030352441;", "2441243030352441"),
-        (r"ALTER USER 'a'@'%' IDENTIFIED BY 'it''s \' secret';", "secret"),
+        (r"ALTER USER 'a'@'%' IDENTIFIED BY 'it''s \' hidden';", "hidden"),
         (f"SOMETHING NEW 'a'@'%' '{NATIVE}';", NATIVE),
     ],
 )
