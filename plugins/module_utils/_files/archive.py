@@ -15,15 +15,22 @@ import collections
 import contextlib
 import os
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Optional, Sequence
+from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactWriter
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._files import tartool
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import shown
-from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import Glob, escape, parse, parse_exclude
-from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import to_bytes, to_text
+from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import (
+    Glob,
+    escape,
+    parse,
+    parse_exclude,
+    to_bytes,
+    to_text,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import ListingWriter, encode, explained
 from ansible_collections.vya.backupdb.plugins.module_utils._files.recorder import Asked, Recorder
 from ansible_collections.vya.backupdb.plugins.module_utils._files.walk import FILE, Found, Omissions, Walker

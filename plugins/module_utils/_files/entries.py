@@ -23,7 +23,8 @@ import os
 import pwd
 import stat
 import struct
-from typing import Any, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import to_text
 

@@ -17,8 +17,9 @@ UTF-8, bytes that are none of it stand for themselves.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Callable, Iterable, Optional, Union
+from typing import Callable, Optional, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 

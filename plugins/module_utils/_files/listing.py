@@ -13,10 +13,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any, BinaryIO, Iterator, Optional
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, ProcessError
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    BackupError,
+    DamagedSet,
+    ProcessError,
+    RepositoryError,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, find_program, start
 
 FORMAT = "vya.backupdb.files"

@@ -116,7 +116,7 @@ class Recorder(TarReader):
             self._begin_piece()
         pieces = self._map.pieces
         view = memoryview(piece)
-        while len(view) and self._piece < len(pieces):
+        while view and self._piece < len(pieces):
             take = min(self._piece_left, len(view))
             self._digest.update(view[:take])
             view = view[take:]

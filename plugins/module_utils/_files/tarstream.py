@@ -29,6 +29,7 @@ _KEYS = frozenset(
         *(b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.name", b"GNU.sparse.realsize"),
     )
 )
+_NAMES = frozenset((b"path", b"linkpath", b"GNU.sparse.name"))
 _XATTR = b"SCHILY.xattr."
 _NO_RECORDS: dict[bytes, bytes] = {}
 
@@ -224,6 +225,8 @@ class TarReader:
                 raise damaged(f"an extended header holds {key[:60]!r}, which no backup writes")
             if key == b"mtime":
                 self._mtime = _nanoseconds(value)
+            elif not value and key in _NAMES:
+                raise damaged("a name in an extended header is empty")
             else:
                 records[key] = value
             position = end

@@ -17,8 +17,9 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Callable, Iterator, NamedTuple, Optional, Sequence
+from typing import Callable, NamedTuple, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import Component, Glob, matcher, name_matcher
 
