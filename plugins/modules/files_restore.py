@@ -49,7 +49,6 @@ extends_documentation_fragment:
   - vya.backupdb._repository
   - vya.backupdb._repository.set
   - vya.backupdb._progress
-  - vya.backupdb._progress.jobs
 attributes:
   check_mode:
     support: full
@@ -58,7 +57,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows the paths that are made or replaced.
+      - Shows the first 100 paths that are made or replaced.
 requirements:
   - Python 3.9 or newer on the target
   - The programs GNU C(tar) and C(zstd)
@@ -87,32 +86,47 @@ set:
     id: 20261121T080000Z
     path: /var/backups/backupdb/web1/app-files/20261121T080000Z
     run_id: 20261121T080000Z
-files:
-  description: Number of files, directories and links that were restored, or would be in check mode.
+root:
+  description: Directory that the files were restored under.
+  returned: success
+  type: str
+  sample: /
+created:
+  description: Number of files, directories and links that were made, or would be in check mode.
   returned: success
   type: int
   sample: 4711
-size:
-  description: Bytes of the files that were restored, or would be in check mode.
-  returned: success
-  type: int
-  sample: 48234496
-skipped:
-  description: Number of files that exist and stayed as they were.
+replaced:
+  description: Number of those that were replaced, or would be in check mode.
   returned: success
   type: int
   sample: 0
-paths:
-  description: The paths that were restored, or would be in check mode, at most 1000.
+equal:
+  description: Number of those that are as recorded and stayed as they were.
+  returned: success
+  type: int
+  sample: 0
+skipped:
+  description: Number of those that differ and stayed as they were.
+  returned: success
+  type: int
+  sample: 0
+size:
+  description: Bytes that were written, or would be in check mode.
+  returned: success
+  type: int
+  sample: 48234496
+changes:
+  description: The first 100 changes in words.
   returned: success
   type: list
   elements: str
-  sample: [/etc/app/app.yaml]
+  sample: [create /etc/app/app.yaml]
 phases:
   description: Seconds that each phase took.
   returned: success
   type: dict
-  sample: {"plan": 0.2, "verify": 0.4, "restore": 9.5}
+  sample: {"plan": 0.2, "restore": 9.5}
 """
 
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._entry import run_module

@@ -25,8 +25,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
     names_from,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT
-from ansible_collections.vya.backupdb.plugins.module_utils._modules.restore import check_engine, targets
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, check_engine
+from ansible_collections.vya.backupdb.plugins.module_utils._modules.restore import targets
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.compare import Comparison, compare
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, LEVELS, Proof
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
@@ -64,7 +64,7 @@ def run(request: Request) -> dict[str, Any]:
     params = request.params
     names_from(params)
     reader = Repository(params["repository"]).open(params["source"], params["instance"], params["set"])
-    check_engine(reader, params["engine"])
+    check_engine(reader.manifest, params["engine"])
     result = _servers(request, reader)
     request.reporter.phase("")
     result["phases"] = dict(request.reporter.phases)

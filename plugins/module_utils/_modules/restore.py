@@ -31,7 +31,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
     names_from,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, lines, refuse
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, check_engine, lines, refuse
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
 from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 
@@ -65,7 +65,7 @@ def run(request: Request) -> dict[str, Any]:
     params = request.params
     names_from(params)
     reader = Repository(params["repository"]).open(params["source"], params["instance"], params["set"])
-    check_engine(reader, params["engine"])
+    check_engine(reader.manifest, params["engine"])
     wanted = RestoreRequest(
         databases=targets(reader, params["databases"], params["rename"]),
         roles=params["roles"],
@@ -102,20 +102,6 @@ def run(request: Request) -> dict[str, Any]:
             result["roles"] = list(outcome.roles[:LIMIT])
         result["phases"] = dict(request.reporter.phases)
         return result
-
-
-def check_engine(reader: SetReader, engine: str) -> None:
-    """Make sure that a set is of an engine.
-
-    Raises:
-        UsageError: it is of another one.
-    """
-    manifest = reader.manifest
-    if manifest.engine != engine:
-        raise UsageError(
-            f"The set {manifest.set_id} of {manifest.instance!r} holds {manifest.engine}, not {engine}.",
-            "choose a set of the same engine, or correct the option engine",
-        )
 
 
 def targets(reader: SetReader, patterns: Sequence[str], rename: Mapping[str, Any]) -> dict[str, str]:
