@@ -27,11 +27,16 @@ from ansible.utils.display import Display
 from ansible_collections.vya.backupdb.plugins.plugin_utils._lines import Lines
 
 _LIMIT_SECONDS = 30 * 24 * 3600
-_FIRST_DELAY, _DELAY_FACTOR, _LONGEST_DELAY = 0.1, 1.4, 2.0
+#: Seconds between two looks: little at first, since most jobs are short.
+_FIRST_DELAY, _DELAY_FACTOR, _LONGEST_DELAY = 0.3, 1.4, 2.0
+#: Seconds after which the job's own host notices its end.
+_STEP = 0.1
 _SECONDS_BETWEEN_QUESTIONS = 30.0
 _FAILURES_IN_A_ROW = 5
 _SECONDS_TO_CANCEL = 20.0
 _MARK = "backupdb-mark"
+#: How the job's file begins until the module has ended: async_wrapper writes the result over it.
+_STARTED = '{"started"'
 _JOB_KEYS = ("ansible_job_id", "results_file", "started", "finished", "_ansible_suppress_tmpdir_delete")
 _EMPTY_KEYS = ("stdout", "stderr", "stdout_lines", "stderr_lines")
 
@@ -88,7 +93,8 @@ class _Job:
         self.began = time.monotonic()
         host = task_vars.get("inventory_hostname", "host")
         name = action._task.action.rsplit(".", 1)[-1]
-        self.lines = Lines(f"[{host}] {name}", self.began)
+        label = " ".join(filter(None, [f"[{host}]", name, str(action._task.args.get("instance", ""))]))
+        self.lines = Lines(label, self.began)
         self.quiet = bool(action._task.no_log)
         self.jid = ""
         self.results_file = ""
@@ -146,10 +152,9 @@ class _Job:
         failures = 0
         asked = time.monotonic()
         while True:
-            time.sleep(delay)
-            delay = min(delay * _DELAY_FACTOR, _LONGEST_DELAY)
             try:
-                record, running = self._look()
+                record, running = self._look(delay)
+                delay = min(delay * _DELAY_FACTOR, _LONGEST_DELAY)
                 failures = 0
                 if record is not None:
                     self._show(self.lines.line(record, time.monotonic()))
@@ -164,16 +169,26 @@ class _Job:
                 failures += 1
                 if failures >= _FAILURES_IN_A_ROW:
                     raise
+                time.sleep(delay)
                 self.action._connection.reset()
 
-    def _look(self) -> tuple[Optional[dict[str, Any]], bool]:
+    def _look(self, delay: float = 0) -> tuple[Optional[dict[str, Any]], bool]:
         """The progress record, if there is a complete one, and whether the job's file is still the one of its start.
 
-        One small command: asking by a module takes many times as long.
+        One small command: asking by a module takes many times as long. It waits on the job's own host, so that the end
+        of the job is known at once and not only at the next look.
+
+        Args:
+            delay: seconds to wait first, unless the job ends.
         """
         progress, results = shlex.quote(self.progress_file), shlex.quote(self.results_file)
+        begins = f"head -c 10 {results} 2>/dev/null"
+        wait = (
+            f"n=0; while [ $n -lt {round(delay / _STEP)} ] && [ \"$({begins})\" = {shlex.quote(_STARTED)} ]; "
+            f"do sleep {_STEP} || sleep 1; n=$((n + 1)); done; "
+        )
         answer = self._shell(
-            f"echo {_MARK}; cat {progress} 2>/dev/null; echo; echo {_MARK}; head -c 10 {results} 2>/dev/null"
+            f"{wait if delay else ''}echo {_MARK}; cat {progress} 2>/dev/null; echo; echo {_MARK}; {begins}"
         )
         parts = answer.split(_MARK)
         if len(parts) < 3:
@@ -186,7 +201,7 @@ class _Job:
             record = None
         elif isinstance(record.get("pid"), int):
             self.pid = record["pid"]
-        return record, parts[2].strip().startswith('{"started"')
+        return record, parts[2].strip().startswith(_STARTED)
 
     def _ask(self) -> dict[str, Any]:
         """The job's state, and its result when it has ended."""
