@@ -99,7 +99,7 @@ class Playbooks:
             **(variables or {}),
         }
         # JSON is YAML
-        inventory.write_text(json.dumps({"all": {"hosts": {"bench": host}}}))
+        inventory.write_text(json.dumps({"backupdb": {"hosts": {"bench": host}}}))
         inventory.chmod(0o600)
         results.touch()
         with log.open("wb") as output:
