@@ -184,7 +184,7 @@ class _Job:
         progress, results = shlex.quote(self.progress_file), shlex.quote(self.results_file)
         begins = f"head -c 10 {results} 2>/dev/null"
         wait = (
-            f"n=0; while [ $n -lt {round(delay / _STEP)} ] && [ \"$({begins})\" = {shlex.quote(_STARTED)} ]; "
+            f'n=0; while [ $n -lt {round(delay / _STEP)} ] && [ "$({begins})" = {shlex.quote(_STARTED)} ]; '
             f"do sleep {_STEP} || sleep 1; n=$((n + 1)); done; "
         )
         answer = self._shell(
