@@ -137,12 +137,12 @@ def started_programs(modules: Modules) -> list[str]:
         if module.layer == STARTS_PROGRAMS:
             continue
         for imported in sorted(set(imported_names(module))):
-            root, _, rest = imported.partition(".")
+            root, _dot, rest = imported.partition(".")
             if root in PROGRAM_MODULES or (root in ("os", "posix", "asyncio") and PROGRAM_CALLS.match(rest)):
                 complaints.append(f"{module.name} imports {imported}")
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Attribute):
-                owner, _, method = dotted(node).rpartition(".")
+                owner, _dot, method = dotted(node).rpartition(".")
                 if method in PROGRAM_METHODS or (owner in ("os", "posix") and PROGRAM_CALLS.match(method)):
                     complaints.append(f"{module.name}:{node.lineno} uses {dotted(node)}")
     return complaints
@@ -308,7 +308,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(
-    ("rule", "sources"), BROKEN, ids=[f"{rule.__name__}-{n}" for n, (rule, _) in enumerate(BROKEN)]
+    ("rule", "sources"), BROKEN, ids=[f"{rule.__name__}-{n}" for n, (rule, _sources) in enumerate(BROKEN)]
 )
 def test_a_broken_layer_is_found(rule, sources) -> None:
     assert len(rule(parsed({UTILS + name: text for name, text in sources.items()}))) >= 1
