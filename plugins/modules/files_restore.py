@@ -106,7 +106,7 @@ equal:
   returned: success
   type: int
   sample: 0
-skipped:
+kept:
   description: Number of those that differ and stayed as they were.
   returned: success
   type: int

@@ -82,7 +82,7 @@ def run(request: Request) -> dict[str, Any]:
         "created": plan.create,
         "replaced": plan.replace,
         "equal": plan.equal,
-        "skipped": plan.skipped,
+        "kept": plan.skipped,
         "size": plan.bytes,
         "changes": list(plan.sample),
         "phases": dict(reporter.phases),

@@ -87,7 +87,7 @@ def run(request: Request) -> dict[str, Any]:
             "set": {"id": reader.manifest.set_id, "path": reader.directory, "run_id": reader.manifest.run_id},
             "address": plan.info.address,
             "databases": [{"recorded": old, "name": new} for old, new in sorted(plan.databases.items())][:LIMIT],
-            "skipped": sorted(plan.skipped)[:LIMIT],
+            "kept": sorted(plan.skipped)[:LIMIT],
             "roles": list(plan.roles[:LIMIT]),
         }
         if request.diff:
