@@ -23,100 +23,29 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._files import tartool
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import shown
-from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import (
-    Glob,
-    escape,
-    parse,
-    parse_exclude,
-    to_bytes,
-    to_text,
-)
+from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import parse, to_text
 from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import ListingWriter, encode, explained
 from ansible_collections.vya.backupdb.plugins.module_utils._files.recorder import Asked, Recorder
-from ansible_collections.vya.backupdb.plugins.module_utils._files.walk import FILE, Found, Omissions, Walker
+from ansible_collections.vya.backupdb.plugins.module_utils._files.request import (
+    KINDS,
+    UNREADABLE_REMEDY,
+    FilesPlan,
+    FilesRequest,
+    PatternPlan,
+    describe,
+    nothing,
+    plan_archive,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._files.walk import FILE, Omissions, Walker
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
 from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, Process, find_program, start
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 _BATCH = 256
 _CHUNK = 1 << 20
-#: What the listing and the headers of an archive need for an entry before compression, a careful estimate in bytes.
-_BYTES_OF_AN_ENTRY = 2048
 _MOST_SEGMENTS = 1000
 
-_KINDS = {
-    "unreadable": "could not be read",
-    "vanished": "vanished while the backup ran",
-    "changed": "changed while being read",
-    "socket": "left out, being a socket",
-    "device": "left out, being a device",
-}
-
-
-@dataclass(frozen=True)
-class FilesRequest:
-    """What to back up, and how.
-
-    Args:
-        paths: absolute patterns; see ``globs.py``. Whatever one matches is stored whole, a directory with all below.
-        exclude: patterns of what to leave out with all below; a relative one matches at any depth.
-        allow_missing: a pattern that matches nothing is no error.
-        allow_unreadable: what cannot be read is left out and named instead of failing the set.
-        one_file_system: do not enter other file systems than the one on which a pattern's leading directories end.
-        jobs: threads of the compressor.
-        compression_level: of zstd.
-        repository: directory of the repository, which is left out.
-    """
-
-    paths: Sequence[str]
-    exclude: Sequence[str] = ()
-    allow_missing: bool = False
-    allow_unreadable: bool = False
-    one_file_system: bool = False
-    jobs: int = 1
-    compression_level: int = 3
-    repository: Optional[str] = None
-
-    def excluded(self) -> tuple[Glob, ...]:
-        """What to leave out.
-
-        Raises:
-            UsageError: a pattern is malformed.
-        """
-        globs = [glob for pattern in self.exclude for glob in parse_exclude(pattern)]
-        if self.repository:
-            globs.extend(parse(escape(to_bytes(self.repository))))
-        return tuple(globs)
-
-
-@dataclass(frozen=True)
-class PatternPlan:
-    """What a pattern matches: entries, files among them, bytes of the files. Directories above do not count."""
-
-    pattern: str
-    entries: int
-    files: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class FilesPlan:
-    """What a backup would do; reading it changes nothing.
-
-    Args:
-        patterns: what each matches that none before it does.
-        problems: what forbids the backup, each a sentence with its remedy.
-        warnings: what the operator should know.
-        entries, bytes: sums over the patterns.
-        estimated_bytes: a careful upper estimate of the room that the set needs.
-    """
-
-    patterns: Sequence[PatternPlan]
-    problems: Sequence[str] = ()
-    warnings: Sequence[str] = ()
-    entries: int = 0
-    bytes: int = 0
-    estimated_bytes: int = 0
+__all__ = ["FilesOutcome", "FilesPlan", "FilesRequest", "PatternPlan", "archive", "plan_archive"]
 
 
 @dataclass(frozen=True)
@@ -155,102 +84,6 @@ class FilesOutcome:
         return sum(item.bytes for item in self.patterns)
 
 
-def describe(omissions: Omissions, kinds: Sequence[str], names: int = 20) -> list[str]:
-    """What was left out, in words.
-
-    Args:
-        omissions: what was.
-        kinds: which kinds to name.
-        names: how many names a kind.
-    """
-    lines = []
-    for kind in kinds:
-        total = omissions.total(kind)
-        if total:
-            first = [shown(to_text(path)) for path in omissions.names[kind][:names]]
-            more = f" and {total - len(first)} more" if total > len(first) else ""
-            lines.append(f"{total} {'entry' if total == 1 else 'entries'} {_KINDS[kind]}: {', '.join(first)}{more}")
-    return lines
-
-
-def plan_archive(request: FilesRequest) -> FilesPlan:
-    """What a backup would hold.
-
-    Raises:
-        UsageError: a pattern is malformed.
-        MissingProgram: GNU tar or zstd is absent.
-    """
-    tartool.check()
-    omissions = Omissions()
-    walker = Walker(request.excluded(), request.one_file_system, omissions)
-    patterns: list[PatternPlan] = []
-    problems: list[str] = []
-    # Root reads everything; for others, asking costs less than a set that fails at its end.
-    readable = None if os.geteuid() == 0 else _readable
-    for pattern in _patterns(request):
-        found = PatternPlan(pattern, 0, 0, 0)
-        before = walker.repeated
-        for _segment, entries in walker.pattern(parse(pattern)):
-            found = _measure(found, entries, omissions, readable)
-        patterns.append(found)
-        if not found.entries and walker.repeated == before and not request.allow_missing:
-            problems.append(_nothing(pattern))
-    unreadable = describe(omissions, ("unreadable",))
-    warnings = describe(omissions, ("socket", "device"))
-    if unreadable and not request.allow_unreadable:
-        problems.extend(f"{line}. {_UNREADABLE_REMEDY}" for line in unreadable)
-    else:
-        warnings = unreadable + warnings
-    entries_total = sum(item.entries for item in patterns)
-    bytes_total = sum(item.bytes for item in patterns)
-    return FilesPlan(
-        tuple(patterns),
-        tuple(problems),
-        tuple(warnings),
-        entries_total,
-        bytes_total,
-        bytes_total + entries_total * _BYTES_OF_AN_ENTRY,
-    )
-
-
-_UNREADABLE_REMEDY = "Run the task with become, exclude them, or set allow_unreadable."
-
-
-def _nothing(pattern: str) -> str:
-    return f"The pattern {pattern} matches nothing. Correct it, or set allow_missing."
-
-
-def _patterns(request: FilesRequest) -> list[str]:
-    patterns = list(dict.fromkeys(request.paths))
-    if not patterns:
-        raise UsageError("There is no pattern of files to back up.", "give at least one in 'paths'")
-    return patterns
-
-
-def _readable(path: bytes) -> bool:
-    return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
-
-
-def _measure(
-    found: PatternPlan, entries: Iterator[Found], omissions: Omissions, readable: Optional[Any]
-) -> PatternPlan:
-    count, files, size = found.entries, found.files, found.bytes
-    for path, kind, parent in entries:
-        if parent:
-            continue
-        count += 1
-        if kind == FILE:
-            files += 1
-            try:
-                size += os.lstat(path).st_size
-            except OSError:
-                # It is named by the backup itself, should it still be so.
-                continue
-            if readable is not None and not readable(path):
-                omissions.add("unreadable", path)
-    return PatternPlan(found.pattern, count, files, size)
-
-
 def archive(request: FilesRequest, plan: FilesPlan, writer: ArtefactWriter, reporter: Reporter) -> FilesOutcome:
     """Store what the patterns match.
 
@@ -276,9 +109,8 @@ class _Archiver:
         self._reporter = reporter
         self._omissions = Omissions()
         self._walker = Walker(request.excluded(), request.one_file_system, self._omissions)
-        self._links = _LinkTable() if len(_patterns(request)) > 1 else None
+        self._links = _LinkTable() if len(request.patterns()) > 1 else None
         self._done_before = 0
-        self._owners: tuple[set[str], set[str]] = (set(), set())
 
     def run(self) -> FilesOutcome:
         artefacts: list[Artefact] = []
@@ -286,7 +118,7 @@ class _Archiver:
         details: list[dict[str, Any]] = []
         listing_path = self._writer.create_file("proof", "proof", ".jsonl.zst")
         with ListingWriter(listing_path, self._request.compression_level) as listing:
-            for pattern in _patterns(self._request):
+            for pattern in self._request.patterns():
                 found, segments, artefact = self._pattern(pattern, listing)
                 counts.append(found)
                 artefacts.extend([artefact] if artefact else [])
@@ -308,13 +140,11 @@ class _Archiver:
             "exclude": list(self._request.exclude),
             "repository": self._request.repository,
             "one_file_system": self._request.one_file_system,
-            "users": sorted(self._owners[0]),
-            "groups": sorted(self._owners[1]),
             "cross_links": self._links.crossing if self._links else 0,
         }
         proof = self._writer.finish("proof", "proof", "jsonl", "zstd", facts)
         warnings = describe(self._omissions, ("unreadable", "vanished", "changed"))
-        omissions = describe(self._omissions, tuple(_KINDS))
+        omissions = describe(self._omissions, tuple(KINDS))
         return FilesOutcome(tuple(artefacts), proof, tuple(counts), tuple(omissions), tuple(warnings), facts)
 
     def _refuse(self) -> None:
@@ -324,7 +154,7 @@ class _Archiver:
             more = [f"and {total - len(names)} more"] if total > len(names) else []
             raise BackupError(
                 f"{total} {'entry' if total == 1 else 'entries'} could not be read; no set was made.",
-                "run the task with become, exclude them, or set allow_unreadable",
+                UNREADABLE_REMEDY,
                 names + more,
             )
 
@@ -336,24 +166,21 @@ class _Archiver:
         segments: list[str] = []
         names = self._names(pattern, asked, segments)
         first = next(names, None)
-        recorder = Recorder(listing, asked, self._omissions, self._owners)
+        recorder = Recorder(listing, asked, self._omissions)
         artefact = None
         if first is not None:
             path = self._writer.create_file("archive", pattern, ".tar.zst")
             self._stream(pattern, path, _chain(first, names), recorder)
         found = PatternPlan(pattern, recorder.entries, recorder.files, recorder.bytes)
         listing.write(encode({"end": {"entries": found.entries, "files": found.files, "bytes": found.bytes}}) + "\n")
-        if not found.entries and self._walker.repeated == before and not self._request.allow_missing:
-            if not self._omissions.total("unreadable"):
-                raise UsageError(f"The pattern {pattern} matches nothing.", "correct it, or set allow_missing")
+        missing = not found.entries and self._walker.repeated == before and not self._omissions.total("unreadable")
+        if missing and not self._request.allow_missing:
+            raise UsageError(*nothing(pattern))
         if first is not None:
-            facts = {"entries": found.entries, "files": found.files, "bytes": found.bytes, "members": recorder.members}
-            artefact = self._writer.finish("archive", pattern, "tar", "zstd", facts)
+            artefact = self._writer.finish("archive", pattern, "tar", "zstd", recorder.facts())
         return found, segments, artefact
 
-    def _names(
-        self, pattern: str, asked: collections.deque[Asked], segments: list[str]
-    ) -> Iterator[bytes]:
+    def _names(self, pattern: str, asked: collections.deque[Asked], segments: list[str]) -> Iterator[bytes]:
         """Names for tar, each ended by NUL, in batches; each is noted as asked for before tar can know it."""
         batch: list[bytes] = []
         for segment, entries in self._walker.pattern(parse(pattern)):
@@ -402,7 +229,6 @@ class _Archiver:
                 with _explaining():
                     zstd.wait()
                 raise
-            tar.wait()
             feeder.finish()
             recorder.finish()
             complaints.finish(tar)
@@ -446,26 +272,33 @@ class _Feeder(threading.Thread):
         super().__init__(daemon=True)
         self._names = names
         self._tar = tar
-        self._error: Optional[BaseException] = None
+        self._error: Optional[Exception] = None
+        self._complete = False
 
     def run(self) -> None:
         try:
             for batch in self._names:
                 self._tar.stdin.write(batch)
                 self._tar.stdin.flush()
-            self._tar.stdin.close()
+            self._complete = True
         except BrokenPipeError:
             # tar has ended; its exit code says why.
             return
-        except BaseException as error:  # handed to the main thread, which raises it
+        except (BackupError, OSError) as error:
             self._error = error
-            self._tar.end()
+        finally:
+            # Whatever happened, tar must not wait for more.
+            with contextlib.suppress(BrokenPipeError):
+                self._tar.stdin.close()
 
     def finish(self) -> None:
         """Wait for the end, and raise what went wrong."""
         self.join()
         if self._error is not None:
             raise self._error
+        self._tar.wait()
+        if not self._complete:
+            raise BackupError("The list of files broke off.", "run the backup again; report it if it happens again")
 
 
 class _LinkTable:

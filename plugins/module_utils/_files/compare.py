@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import collections
 import os
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Iterator, Mapping, Optional, Sequence
+from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError

@@ -89,10 +89,7 @@ class Examiner:
         if kind != "d" and status.st_mtime_ns != entry["mtime"]:
             found.append(Deviation("mtime", _moment(entry["mtime"]), _moment(status.st_mtime_ns)))
         if kind == "f":
-            if status.st_size != entry["size"]:
-                found.append(Deviation("content", f"{entry['size']} bytes", f"{status.st_size} bytes"))
-            elif content and hash_path(path, status.st_size) != entry["sha256"]:
-                found.append(Deviation("content", "", ""))
+            found.extend(_content(entry, status.st_size, path, content))
         elif kind == "l":
             target = to_text(os.readlink(path))
             if target != entry["target"]:
@@ -129,8 +126,11 @@ class Examiner:
                 found.append(
                     Deviation(
                         name,
-                        "another value" if name in recorded_values and name in values
-                        else "a value" if name in recorded_values else _NOTHING,
+                        "another value"
+                        if name in recorded_values and name in values
+                        else "a value"
+                        if name in recorded_values
+                        else _NOTHING,
                         "this one" if name in values else _NOTHING,
                     )
                 )
@@ -138,6 +138,14 @@ class Examiner:
 
 #: An entry with fewer keys than this holds nothing but classic attributes: a directory, the smallest, has eight.
 _PLAIN_KEYS = 8
+
+
+def _content(entry: Entry, size: int, path: bytes, read: bool) -> list[Deviation]:
+    if size != entry["size"]:
+        return [Deviation("content", f"{entry['size']} bytes", f"{size} bytes")]
+    if read and hash_path(path, size) != entry["sha256"]:
+        return [Deviation("content", "", "")]
+    return []
 
 
 def _moment(nanoseconds: int) -> str:

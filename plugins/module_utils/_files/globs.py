@@ -125,7 +125,7 @@ def matcher(globs: Iterable[Glob]) -> Optional[Callable[[bytes], bool]]:
 def name_matcher(component: str) -> Callable[[bytes], bool]:
     """A function that says whether a name is matched by the pattern of a name."""
     if component == "*":
-        return lambda name: True
+        return lambda _name: True
     match = re.compile(_translate(component), re.DOTALL).fullmatch
     return lambda name: match(to_text(name)) is not None
 
@@ -195,7 +195,9 @@ def _class_end(pattern: str, name: str, begin: int) -> int:
         elif name.startswith(("[:", "[.", "[="), index):
             raise _malformed(pattern, f"uses {name[index : index + 2]}, which is not supported", "list the characters")
         index += 1
-    raise _malformed(pattern, "opens '[' and does not close it", "close it with ], or write \\[ for the character itself")
+    raise _malformed(
+        pattern, "opens '[' and does not close it", "close it with ], or write \\[ for the character itself"
+    )
 
 
 def _translate(name: str) -> str:
@@ -244,9 +246,7 @@ def _translate_class(inner: str) -> str:
 
 def _expand(pattern: str) -> list[str]:
     """Every alternative of a pattern with braces, in order, without repetitions."""
-    alternatives, end = _expand_from(pattern, 0, False)
-    assert end == len(pattern)
-    return list(dict.fromkeys(alternatives))
+    return list(dict.fromkeys(_expand_from(pattern, 0, False)[0]))
 
 
 def _expand_from(pattern: str, index: int, inside: bool) -> tuple[list[str], int]:
@@ -268,7 +268,9 @@ def _expand_from(pattern: str, index: int, inside: bool) -> tuple[list[str], int
             choices, index = _expand_braces(pattern, index)
             found = [text + choice for text in found for choice in choices]
             if len(found) > _MOST_ALTERNATIVES:
-                raise _malformed(pattern, f"has more than {_MOST_ALTERNATIVES} alternatives", "use * or several patterns")
+                raise _malformed(
+                    pattern, f"has more than {_MOST_ALTERNATIVES} alternatives", "use * or several patterns"
+                )
             continue
         if inside and char in ",}":
             return found, index
@@ -277,7 +279,9 @@ def _expand_from(pattern: str, index: int, inside: bool) -> tuple[list[str], int
         found = [text + char for text in found]
         index += 1
     if inside:
-        raise _malformed(pattern, "opens '{' and does not close it", "close it with }, or write \\{ for the character itself")
+        raise _malformed(
+            pattern, "opens '{' and does not close it", "close it with }, or write \\{ for the character itself"
+        )
     return found, index
 
 

@@ -57,7 +57,7 @@ class Guard(TarReader):
     def __init__(
         self, decisions: Decisions, write: Optional[Callable[[Union[bytes, memoryview]], None]] = None
     ) -> None:
-        super().__init__(strict=True)
+        super().__init__()
         self._codes = decisions.codes
         self._names = decisions.names
         self._write = write

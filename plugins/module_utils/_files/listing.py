@@ -11,7 +11,6 @@ what an archive holds, ``{"segment": …}`` a part of it in one order (see ``wal
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Optional
@@ -48,10 +47,9 @@ class ListingWriter:
     """
 
     def __init__(self, path: str, level: int) -> None:
-        self._stack = contextlib.ExitStack()
-        target = self._stack.enter_context(open(path, "r+b"))
         command = Command([find_program("zstd"), f"-{level}", "-q", "-c"])
-        self._process = self._stack.enter_context(start(command, stdin=PIPE, stdout=target))
+        with open(path, "r+b") as target:
+            self._process = start(command, stdin=PIPE, stdout=target)
         self._lines: list[str] = []
         self._length = 0
         self.write(encode({"format": FORMAT, "version": VERSION}) + "\n")
@@ -95,7 +93,7 @@ class ListingWriter:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._stack.close()
+        self._process.end()
 
 
 def explained(error: ProcessError) -> BackupError:

@@ -18,7 +18,8 @@ import os
 import shutil
 import stat
 import tempfile
-from typing import Iterator, Optional, Union
+from collections.abc import Iterator
+from typing import Optional, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import shown
@@ -90,7 +91,7 @@ def _sweep(place: bytes) -> None:
 def remove(path: bytes) -> None:
     """Remove a tree of our own, also directories that were restored without permission to change them."""
 
-    def permit(function: object, failed: bytes, _info: object) -> None:
+    def permit(_function: object, failed: bytes, _info: object) -> None:
         parent = failed if os.path.isdir(failed) and not os.path.islink(failed) else os.path.dirname(failed)
         for directory in {parent, os.path.dirname(failed)}:
             if directory.startswith(path):

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import grp
+import itertools
 import os
 import pwd
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Mapping, Optional, Sequence
+from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, UsageError
@@ -21,12 +23,17 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import
 from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import parse as parse_pattern
 from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import to_bytes, to_text
 from ansible_collections.vya.backupdb.plugins.module_utils._files.guard import Decisions
-from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import ENTRY_PREFIX, below_prefix, parse
-from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import read_lines
+from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import (
+    ENTRY_PREFIX,
+    below_prefix,
+    parse,
+    read_lines,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._files.selection import Selection, proof_of, target_root
 
 FAIL, SKIP, REPLACE = "fail", "skip", "replace"
 _SIZE = re.compile(rb',"size":(\d+)')
+_STORED = re.compile(rb',"stored":(\d+)')
 _HARDLINK = b'"hardlink":'
 _TYPE = b',"type":"'
 _SAMPLE = 100
@@ -176,13 +183,14 @@ class _Planner:
         self._archive.changes += 1
         size = _SIZE.search(line)
         if size:
-            self._room(int(size.group(1)))
+            stored = _STORED.search(line)
+            self._room(int(size.group(1)), int(stored.group(1)) if stored else None)
         if len(self.plan.sample) < _SAMPLE:
             self.plan.sample.append(f"create {shown(parse(line)['path'])}")
 
-    def _room(self, size: int) -> None:
+    def _room(self, size: int, stored: Optional[int]) -> None:
         self.plan.bytes += size
-        self._archive.bytes += (size + _BLOCK - 1) // _BLOCK * _BLOCK
+        self._archive.bytes += ((size if stored is None else stored) + _BLOCK - 1) // _BLOCK * _BLOCK
 
     def _decide(self, line: bytes) -> int:
         entry = parse(line)
@@ -233,9 +241,7 @@ class _Planner:
                 self.plan.linked_parents.add(to_bytes(entry["path"]))
         return guard.ABOVE
 
-    def _examine_link(
-        self, entry: Mapping[str, Any], target: bytes, deviations: list[Deviation]
-    ) -> list[Deviation]:
+    def _examine_link(self, entry: Mapping[str, Any], target: bytes, deviations: list[Deviation]) -> list[Deviation]:
         """Whether a further name is still one of the same file, as far as the first name is meant, too."""
         first = entry["hardlink"]
         if entry["type"] != "h" and self._selection.patterns:
@@ -278,19 +284,17 @@ class _Planner:
                     self.plan.skipped += 1
             self.plan.warnings.append("Hard links to files that were left as they are were not made.")
 
-    def _existing(
-        self, entry: Mapping[str, Any], path: str, target: bytes, deviations: Sequence[Deviation]
-    ) -> int:
+    def _existing(self, entry: Mapping[str, Any], path: str, target: bytes, deviations: Sequence[Deviation]) -> int:
         kind = entry["type"]
         described = describe(deviations)
         other = deviations[0] if deviations[0].attribute == "type" else None
-        if self._request.if_exists == REPLACE and other is not None and os.path.isdir(target) and other.found == WORDS["d"]:
+        if self._request.if_exists == REPLACE and other is not None and other.found == WORDS["d"]:
             self._problem("directory", f"{shown(to_text(target))} is a directory where a {WORDS[kind]} was.")
         elif self._request.if_exists == REPLACE:
             self.plan.replace += 1
             self._archive.changes += 1
             self._sample(f"replace {shown(path)}: {described}")
-            self._room(entry.get("size", 0))
+            self._room(entry.get("size", 0), entry.get("stored"))
             if other is not None and kind == "d":
                 self._missing = below_prefix(path)
             return self._link(entry) if kind == "h" else guard.REPLACE
@@ -342,7 +346,7 @@ class _Planner:
                 name
                 for archive in self.plan.archives
                 if archive.changes
-                for name in self._details(reader, archive.pattern).get(key, ())
+                for name in archive_facts(reader, archive.pattern).get(key, ())
                 if not _known(lookup, name)
             }
             if names:
@@ -350,11 +354,6 @@ class _Planner:
                     f"This host has no {word} {', '.join(sorted(names)[:20])}, to whom files of the set belong. Create the "
                     f"{word}s first, or set numeric_owner to restore the numbers that they had."
                 )
-
-    @staticmethod
-    def _details(reader: ArtefactReader, pattern: str) -> Mapping[str, Any]:
-        artefact = reader.manifest.artefact("archive", pattern)
-        return artefact.details if artefact else {}
 
     def _check_room(self, reader: ArtefactReader) -> None:
         wanted: dict[int, int] = {}
@@ -373,6 +372,12 @@ class _Planner:
                     f"{shown(to_text(place))} has {free} bytes free; the restore needs {wanted[device]}. Free space there, "
                     "or restore fewer patterns."
                 )
+
+
+def archive_facts(reader: ArtefactReader, pattern: str) -> Mapping[str, Any]:
+    """What was noted of an archive."""
+    artefact = reader.manifest.artefact("archive", pattern)
+    return artefact.details if artefact else {}
 
 
 def _known(lookup: Any, name: str) -> bool:
@@ -411,8 +416,8 @@ def base_of(reader: ArtefactReader, pattern: str) -> bytes:
     for item in reader.manifest.artefact("proof").details["patterns"]:  # type: ignore[union-attr]
         if item["pattern"] == pattern:
             literals = [glob.literal for text in item["segments"] for glob in parse_pattern(text)]
-            shared = os.path.commonprefix([list(names) for names in literals]) if literals else []
-            return b"".join(b"/" + name for name in shared)
+            shared = itertools.takewhile(lambda names: len(set(names)) == 1, zip(*literals))
+            return b"".join(b"/" + names[0] for names in shared)
     return b""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import hashlib
 import os
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._files import tarstream
@@ -40,6 +40,50 @@ class Asked(NamedTuple):
     segment: Optional[str]
 
 
+class _Begun:
+    """The digest of a member whose data comes in pieces, of a sparse file with its holes."""
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        sparse = member.sparse_size
+        self.size = member.size if sparse is None else sparse
+        self._digest = Digest()
+        self._map = None if sparse is None else SparseMap()
+        self._places: list[tuple[int, int]] = []
+        self._left = 0
+
+    def update(self, piece: Union[bytes, memoryview]) -> None:
+        """Data that follows."""
+        if self._map is None:
+            self._digest.update(piece)
+            return
+        if not self._map.complete:
+            piece = self._map.feed(piece)
+            if not self._map.complete:
+                return
+            self._places = self._map.pieces[::-1]
+            self._next_place()
+        view = memoryview(piece)
+        while view and self._left:
+            take = min(self._left, len(view))
+            self._digest.update(view[:take])
+            view = view[take:]
+            self._left -= take
+            if not self._left:
+                self._next_place()
+
+    def _next_place(self) -> None:
+        """Go over the hole before the next piece that holds something."""
+        while self._places and not self._left:
+            offset, self._left = self._places.pop()
+            self._digest.zeros_to(offset)
+
+    def finish(self) -> str:
+        """The digest of the complete file."""
+        self._digest.zeros_to(self.size)
+        return self._digest.hexdigest()
+
+
 class Recorder(TarReader):
     """Writes the entries of an archive into the listing.
 
@@ -47,7 +91,6 @@ class Recorder(TarReader):
         listing: where to.
         asked: what tar was asked for, in order; taken from its left.
         omissions: where what does not come is named.
-        owners: names of users and of groups, added to.
 
     Attributes:
         members: members of the archive.
@@ -60,13 +103,19 @@ class Recorder(TarReader):
         listing: ListingWriter,
         asked: collections.deque[Asked],
         omissions: Omissions,
-        owners: tuple[set[str], set[str]],
     ) -> None:
-        super().__init__(strict=False)
+        super().__init__()
         self._listing = listing
         self._asked = asked
         self._omissions = omissions
-        self._owners = owners
+        self._users: set[str] = set()
+        self._groups: set[str] = set()
+        self._acls = False
+        self._fragments: dict[bytes, str] = {}
+        self._begun: Optional[_Begun] = None
+        self._users: set[str] = set()
+        self._groups: set[str] = set()
+        self._acls = False
         self._fragments: dict[bytes, str] = {}
         self._digest = Digest()
         self._map: Optional[SparseMap] = None
@@ -77,6 +126,18 @@ class Recorder(TarReader):
         self.entries = 0
         self.files = 0
         self.bytes = 0
+
+    def facts(self) -> dict[str, Any]:
+        """What a restore wants to know of the archive beforehand."""
+        return {
+            "entries": self.entries,
+            "files": self.files,
+            "bytes": self.bytes,
+            "members": self.members,
+            "users": sorted(self._users),
+            "groups": sorted(self._groups),
+            "acls": self._acls,
+        }
 
     def whole(self, member: Member, data: memoryview) -> None:
         """A member with all of its data."""
@@ -93,59 +154,19 @@ class Recorder(TarReader):
 
     def begin(self, member: Member) -> None:
         """A member whose data comes in pieces."""
-        self._current = member
-        self._digest = Digest()
-        self._map = SparseMap() if member.sparse_size is not None else None
-        self._piece = 0
-        self._piece_left = 0
+        self._begun = _Begun(member)
 
     def data(self, piece: memoryview) -> None:
         """A piece of its data."""
         self.bytes += len(piece)
-        if self._map is None:
-            self._digest.update(piece)
-        else:
-            self._sparse_data(piece)
-
-    def _sparse_data(self, piece: Any) -> None:
-        assert self._map is not None
-        if self._map.pieces is None:
-            piece = self._map.feed(piece)
-            if self._map.pieces is None:
-                return
-            self._begin_piece()
-        pieces = self._map.pieces
-        view = memoryview(piece)
-        while view and self._piece < len(pieces):
-            take = min(self._piece_left, len(view))
-            self._digest.update(view[:take])
-            view = view[take:]
-            self._piece_left -= take
-            if not self._piece_left:
-                self._piece += 1
-                self._begin_piece()
-
-    def _begin_piece(self) -> None:
-        """Go to the next piece that holds something, over the hole before it."""
-        assert self._map is not None
-        assert self._map.pieces is not None
-        while self._piece < len(self._map.pieces):
-            offset, length = self._map.pieces[self._piece]
-            self._digest.zeros_to(offset)
-            self._piece_left = length
-            if length:
-                return
-            self._piece += 1
+        if self._begun is not None:
+            self._begun.update(piece)
 
     def end(self) -> None:
         """The member is complete."""
-        member = self._current
-        assert member is not None
-        size = member.sparse_size if self._map is not None else member.size
-        assert size is not None
-        self._digest.zeros_to(size)
-        self._write(member, self._digest.hexdigest(), size)
-        self._current = None
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            self._write(begun.member, begun.finish(), begun.size)
 
     def finish(self) -> None:
         """The stream has ended."""
@@ -204,6 +225,10 @@ class Recorder(TarReader):
 
     def _more(self, member: Member, asked: Asked) -> str:
         values: dict[str, Any] = special_records(member.records)
+        if "acl" in values or "default_acl" in values:
+            self._acls = True
+        if member.sparse_size is not None:
+            values["stored"] = member.size
         if member.type == tarstream.LINK:
             values["target"] = to_text(member.link)
         elif member.type == tarstream.HARDLINK:
@@ -220,7 +245,7 @@ class Recorder(TarReader):
         gid = int(records.get(b"gid") or int(header[116:123], 8))
         user = to_text(records.get(b"uname", header[265:297].split(b"\0", 1)[0]))
         group = to_text(records.get(b"gname", header[297:329].split(b"\0", 1)[0]))
-        for names, name in zip(self._owners, (user, group)):
+        for names, name in ((self._users, user), (self._groups, group)):
             if name and len(names) < _MOST_OWNERS:
                 names.add(name)
         return (

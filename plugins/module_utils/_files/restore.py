@@ -14,8 +14,9 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Iterator, Mapping, Optional, Sequence, Union
+from typing import Any, Optional, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, ProcessError
@@ -25,8 +26,15 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import t
 from ansible_collections.vya.backupdb.plugins.module_utils._files.guard import Guard
 from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import parse
 from ansible_collections.vya.backupdb.plugins.module_utils._files.place import Placer, copy_attributes, link, staging
-from ansible_collections.vya.backupdb.plugins.module_utils._files.plan import REPLACE, ArchivePlan, FilesRestorePlan
-from ansible_collections.vya.backupdb.plugins.module_utils._files.plan import FilesRestoreRequest, base_of, existing, indexed
+from ansible_collections.vya.backupdb.plugins.module_utils._files.plan import (
+    REPLACE,
+    ArchivePlan,
+    FilesRestorePlan,
+    FilesRestoreRequest,
+    base_of,
+    existing,
+    indexed,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._files.selection import proof_of, target_root
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
 from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, Process, find_program, start
@@ -153,7 +161,8 @@ class _Restorer:
             zstd = stack.enter_context(
                 start(Command([find_program("zstd"), "-d", "-q", "-c"]), stdin=source, stdout=PIPE)
             )
-            command = tartool.extract_command(to_text(directory), self._request.numeric_owner)
+            acls = bool(artefact.details.get("acls", True))
+            command = tartool.extract_command(to_text(directory), self._request.numeric_owner, acls)
             tar = stack.enter_context(start(command, stdin=PIPE, on_stderr=self._say))
             try:
                 self._copy(archive, zstd, tar)

@@ -22,6 +22,7 @@ _EXTENDED = ord("x")
 _KNOWN = frozenset((FILE, HARDLINK, LINK, DIRECTORY, FIFO))
 _ZEROS = bytes(BLOCK)
 _LONGEST_EXTENDED = 16 << 20
+_LONGEST_NUMBER = 20
 _KEYS = frozenset(
     (
         *(b"path", b"linkpath", b"size", b"mtime", b"uid", b"gid", b"uname", b"gname"),
@@ -50,10 +51,10 @@ class Member:
     __slots__ = ("header", "mtime", "path", "raw", "records", "size", "type")
 
     def __init__(
-        self, path: bytes, type: int, size: int, header: bytes, raw: bytes, records: dict[bytes, bytes], mtime: int
+        self, path: bytes, kind: int, size: int, header: bytes, raw: bytes, records: dict[bytes, bytes], mtime: int
     ) -> None:
         self.path = path
-        self.type = type
+        self.type = kind
         self.size = size
         self.header = header
         self.raw = raw
@@ -75,12 +76,10 @@ class Member:
 class TarReader:
     """Follows a tar stream; a subclass says what is done with what it holds.
 
-    Args:
-        strict: check each header's checksum. Whoever does not trust the archive wants that.
+    Checksums of headers are left to tar itself: it writes them, and fails on a wrong one.
     """
 
-    def __init__(self, strict: bool) -> None:
-        self._strict = strict
+    def __init__(self) -> None:
         self._rest = b""
         self._data_left = 0
         self._padding_left = 0
@@ -135,18 +134,13 @@ class TarReader:
                 return
         while length - position >= BLOCK:
             header = chunk[position : position + BLOCK]
-            type = header[156]
             if self._zeros or not header[0]:
                 self._end_block(header)
                 position += BLOCK
                 continue
-            size = _octal(header[124:136])
-            if header[257:263] != b"ustar\0":
-                raise damaged("a header is not one of a POSIX archive")
-            if self._strict and sum(header) - sum(header[148:156]) + 256 != _octal(header[148:156]):
-                raise damaged("the checksum of a header is wrong")
-            if type == _EXTENDED:
-                end = position + BLOCK + (size + 511) // BLOCK * BLOCK
+            size = self._size(header)
+            end = position + BLOCK + (size + 511) // BLOCK * BLOCK
+            if header[156] == _EXTENDED:
                 if self._extended or size > _LONGEST_EXTENDED:
                     raise damaged("an extended header is malformed")
                 if end > length:
@@ -155,20 +149,29 @@ class TarReader:
                 self._extended = chunk[position:end]
                 position = end
                 continue
-            member = self._member(header, type, size)
+            member = self._member(header, size)
             position += BLOCK
-            end = position + (member.size + 511) // BLOCK * BLOCK
-            if end <= length:
-                self.whole(member, view[position:end])
-                position = end
-            else:
+            if member.size != size:
+                end = position + (member.size + 511) // BLOCK * BLOCK
+            if end > length:
                 self.begin(member)
                 self._data_left = member.size
                 self._padding_left = -member.size % BLOCK
-                position += self._continue(view[position:], length - position)
+                self._continue(view[position:], length - position)
                 return
+            self.whole(member, view[position:end])
+            position = end
         if position < length:
             self._rest = chunk[position:]
+
+    @staticmethod
+    def _size(header: bytes) -> int:
+        if header[257:263] != b"ustar\0":
+            raise damaged("a header is not one of a POSIX archive")
+        try:
+            return int(header[124:135], 8)
+        except ValueError:
+            raise damaged("a number in a header is malformed") from None
 
     def _continue(self, view: memoryview, length: int) -> int:
         position = min(self._data_left, length)
@@ -188,9 +191,10 @@ class TarReader:
             raise damaged("there is something behind its end")
         self._zeros += 1
 
-    def _member(self, header: bytes, type: int, size: int) -> Member:
-        if type not in _KNOWN:
-            raise damaged(f"it holds a member of the type {chr(type)!r}, which no backup writes")
+    def _member(self, header: bytes, size: int) -> Member:
+        kind = header[156]
+        if kind not in _KNOWN:
+            raise damaged(f"it holds a member of the type {chr(kind)!r}, which no backup writes")
         records, mtime, raw = self._records, self._mtime, header
         if self._extended:
             raw = self._extended + header
@@ -204,14 +208,17 @@ class TarReader:
             path = records.get(b"GNU.sparse.name") or records.get(b"path") or path
             if b"size" in records:
                 size = _decimal(records[b"size"])
-        if type != FILE and size:
+        if kind != FILE and size:
             raise damaged("a member that is no file has contents")
         if path[-1:] == b"/":
             path = path[:-1]
-        return Member(path, type, size, header, raw, records, mtime)
+        return Member(path, kind, size, header, raw, records, mtime)
 
     def _read_records(self, data: bytes) -> None:
         """Records are ``<length> <key>=<value>\\n``; nearly always there is only the time."""
+        if data[2:9] == b" mtime=" and data[:2] == b"%d" % len(data):
+            self._mtime = _nanoseconds(data[9:-1])
+            return
         self._records, self._mtime = _NO_RECORDS, None
         position = 0
         records: dict[bytes, bytes] = {}
@@ -255,15 +262,11 @@ def _decimal(text: bytes) -> int:
 def _nanoseconds(text: bytes) -> int:
     """A time as a decimal number of seconds, as nanoseconds: ``-0.5`` is half a second before the epoch."""
     whole, _point, fraction = text.partition(b".")
-    negative = whole.startswith(b"-")
-    if negative:
-        whole = whole[1:]
-    if len(fraction) > 9:
-        fraction = fraction[:9]
-    value = _decimal(whole) * 1_000_000_000
-    if fraction:
-        value += _decimal(fraction.ljust(9, b"0"))
-    return -value if negative else value
+    digits = whole + fraction[:9].ljust(9, b"0")
+    negative = digits[:1] == b"-"
+    if not digits[negative:].isdigit() or len(digits) > 32:
+        raise damaged("a time in an extended header is malformed")
+    return int(digits)
 
 
 class SparseMap:
@@ -275,13 +278,16 @@ class SparseMap:
 
     def __init__(self) -> None:
         self._text = b""
-        self.pieces: Optional[list[tuple[int, int]]] = None
+        self.complete = False
+        self.pieces: list[tuple[int, int]] = []
 
     def feed(self, data: Union[bytes, memoryview]) -> bytes:
         """Take data; returns what of it lies behind the map."""
         self._text += bytes(data)
         numbers = self._text.split(b"\n")
         if len(numbers) < 2:
+            if len(self._text) > _LONGEST_NUMBER:
+                raise damaged("the map of a sparse file is malformed")
             return b""
         count = _decimal(numbers[0])
         if count > 1 << 24:
@@ -294,6 +300,7 @@ class SparseMap:
             return b""
         values = [_decimal(number) for number in numbers[1 : 1 + 2 * count]]
         self.pieces = list(zip(values[::2], values[1::2]))
+        self.complete = True
         rest = self._text[end:]
         self._text = b""
         return rest

@@ -39,9 +39,10 @@ def check() -> None:
         )
 
 
-def _attributes() -> list[str]:
+def _attributes(acls: bool) -> list[str]:
     """Options for what lies beside the classic attributes; an archive and its extraction use the same."""
-    options = ["--acls", "--xattrs", "--xattrs-include=user.*"]
+    options = ["--acls"] if acls else []
+    options += ["--xattrs", "--xattrs-include=user.*"]
     if os.geteuid() == 0:
         options += ["--xattrs-include=trusted.*", "--xattrs-include=security.capability"]
     if os.path.exists(_SELINUX):
@@ -58,7 +59,7 @@ def create_command() -> Command:
             "--file=-",
             "--format=posix",
             "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
-            *_attributes(),
+            *_attributes(True),
             "--sparse",
             "--no-recursion",
             "--quoting-style=escape",
@@ -72,8 +73,14 @@ def create_command() -> Command:
     )
 
 
-def extract_command(directory: str, numeric_owner: bool) -> Command:
-    """Extract an archive from standard input into a directory."""
+def extract_command(directory: str, numeric_owner: bool, acls: bool) -> Command:
+    """Extract an archive from standard input into a directory.
+
+    Args:
+        directory: where to.
+        numeric_owner: set numbers of owners instead of names.
+        acls: whether the archive holds access lists; setting none costs a call for each file, too.
+    """
     root = os.geteuid() == 0
     return Command(
         [
@@ -83,7 +90,7 @@ def extract_command(directory: str, numeric_owner: bool) -> Command:
             "--same-permissions",
             "--same-owner" if root else "--no-same-owner",
             *(["--numeric-owner"] if numeric_owner else []),
-            *_attributes(),
+            *_attributes(acls),
             "--delay-directory-restore",
             "--quoting-style=escape",
             f"--directory={directory}",
@@ -98,14 +105,20 @@ def widen(descriptor: int) -> None:
         fcntl.fcntl(descriptor, _SET_PIPE_SIZE, _PIPE_BYTES)
 
 
-_CHANGED = re.compile(r"\Atar: (.*): (?:file changed as we read it|File shrank by \d+ bytes; padding with zeros)\Z", re.DOTALL)
-_DAMAGED = re.compile(r"\Atar: (.*): (?:Warning: )?(?:Read error at byte .*|Cannot (?:read|seek)[^:]*: .*)\Z", re.DOTALL)
+_CHANGED = re.compile(
+    r"\Atar: (.*): (?:file changed as we read it|File shrank by \d+ bytes; padding with zeros)\Z", re.DOTALL
+)
+_DAMAGED = re.compile(
+    r"\Atar: (.*): (?:Warning: )?(?:Read error at byte .*|Cannot (?:read|seek)[^:]*: .*)\Z", re.DOTALL
+)
 #: Named already, since the stream lacks what was asked for.
 _ABSENT = re.compile(
     r"\Atar: .*: (?:File removed before we read it|(?:Warning: )?Cannot (?:open|stat|readlink)[^:]*: .*|socket ignored)\Z",
     re.DOTALL,
 )
-_IGNORED = re.compile(r"\Atar: (?:Exiting with failure status due to previous errors|Error exit delayed from previous errors\.?)\Z")
+_IGNORED = re.compile(
+    r"\Atar: (?:Exiting with failure status due to previous errors|Error exit delayed from previous errors\.?)\Z"
+)
 _WARNING = re.compile(r"\Atar: .*: Warning: .*\Z", re.DOTALL)
 _ESCAPED = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}

@@ -115,9 +115,11 @@ def resolve(glob: Glob, omissions: Omissions, root: bytes = b"") -> tuple[list[G
     crossed: list[Glob] = []
     done: list[bytes] = []
     todo: list[Component] = list(glob.components)
-    while todo and isinstance(todo[0], bytes):
-        name = todo.pop(0)
-        assert isinstance(name, bytes)
+    while todo:
+        name = todo[0]
+        if isinstance(name, str):
+            break
+        del todo[0]
         if name == b"..":
             done = done[:-1]
             continue
@@ -303,10 +305,10 @@ class _SegmentWalk:
     def _closure(self, states: set[int]) -> frozenset[int]:
         """Where the pattern may go on, given that ``**`` may stand for nothing."""
         reached = set(states)
-        for state in sorted(states):
-            while state < len(self._components) and self._components[state] == _STATE_DIRECTORIES:
-                state += 1
-                reached.add(state)
+        # No two of them follow each other.
+        for state in states:
+            if state < len(self._components) and self._components[state] == _STATE_DIRECTORIES:
+                reached.add(state + 1)
         return frozenset(reached)
 
     def _left_out(self, path: bytes) -> bool:
