@@ -120,7 +120,7 @@ def extract(bench: Bench, what: str, tree: Path, room: Path, *, in_memory: bool)
         target.mkdir()
 
     def ours() -> Outcome:
-        variables = bench.variables({"engine": "files", "paths": [f"{tree}/**/*"]}, backupdb_restore_root=str(target))
+        variables = bench.variables({"engine": "files", "paths": [f"{tree}/**/*"]}, backupdb_files_root=str(target))
         return bench.playbook("restore", variables, OUR_RESTORE, "files_restore")
 
     contenders = [

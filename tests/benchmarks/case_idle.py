@@ -36,6 +36,7 @@ def run(bench: Bench, tables: list[Table]) -> None:
         ]
         variables = {"backupdb_repository": str(bench.repository), "backupdb_instances": instances}
         bench.ours.run("vya.backupdb.backup", variables)
+        variables["backupdb_verify"] = "quick"
 
         def one(playbook: str) -> Outcome:
             run = bench.ours.run(f"vya.backupdb.{playbook}", variables)
