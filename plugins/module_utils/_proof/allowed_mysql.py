@@ -56,6 +56,29 @@ def _column_order(difference: Difference, expected: Proof, _found: Proof) -> boo
     return set(before) != set(after) and [x for x in before if x in both] == [x for x in after if x in both]
 
 
+_PARTS = ("column", "index", "foreign key", "check")
+
+
+def _part_of_table(difference: Difference, expected: Proof, found: Proof) -> bool:
+    """Where a table is missing or unexpected as a whole, it is named itself."""
+    if expected.engine != _ENGINE or difference.kind not in _PARTS or difference.database is None:
+        return False
+    if difference.what == "missing":
+        # The database may have another name now: its recorded one is not known here, so all are asked.
+        sides = [item for items in expected.databases.values() for item in items]
+        others = found.databases.get(difference.database, ())
+    elif difference.what == "unexpected":
+        sides = list(found.databases.get(difference.database, ()))
+        others = [item for items in expected.databases.values() for item in items]
+    else:
+        return False
+    present = {item.name for item in others if item.kind == "table"}
+    return any(
+        item.kind == "table" and item.name not in present and difference.name.startswith(f"{item.name}.")
+        for item in sides
+    )
+
+
 RULES: Sequence[Allowed] = (
     Allowed(
         "mysql-bootstrap-login",
@@ -71,6 +94,11 @@ RULES: Sequence[Allowed] = (
         "mysql-own-password",
         "A restore never changes the password of the account that it runs under.",
         _own_password,
+    ),
+    Allowed(
+        "mysql-part-of-table",
+        "The whole table is missing or unexpected, which is named itself.",
+        _part_of_table,
     ),
     Allowed(
         "mysql-column-order",

@@ -121,6 +121,19 @@ def account_clauses(create_user: str) -> str:
     return create_user[reader.previous_end :].strip()
 
 
+def login_plugins(create_user: str) -> list[str]:
+    """The authentication plugins that a CREATE USER statement names."""
+    section = clause_sections(create_user).get("IDENTIFIED", "")
+    reader = Reader(section)
+    plugins = []
+    while reader.next is not None:
+        if reader.accept("VIA") or reader.accept("WITH") or reader.accept("OR"):
+            plugins.append(reader.take().value)
+        else:
+            reader.take()
+    return plugins
+
+
 def _default_role(sql: str, reader: Reader) -> AccountStatement:
     role = _name(reader)
     if not (reader.accept("FOR") or reader.accept("TO")):

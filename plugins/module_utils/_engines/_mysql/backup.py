@@ -54,7 +54,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Database
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
-from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, Proof
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_create_table import (
+    COLUMN,
+    parse_create_table,
+    split_sequence_default,
+)
 
 FORMAT = "mysql_tables"
 _FIXED_BYTES = 16 << 20
@@ -226,8 +231,13 @@ class Backup:
 
     def _dump_table(self, pair: Pair, catalog: Catalog, table: Table, number: int) -> None:
         database = self._databases[catalog.database]
-        proof = prove_table(pair.session, self._server.flavour, catalog.database, table, self._request.proof_level)
-        dumped = database.dumper.dump(pair.reader, table, number, proof.rows)
+        proof: Optional[TableProof] = None
+        if self._request.proof_level == CONTENT:
+            proof = prove_table(pair.session, self._server.flavour, catalog.database, table, CONTENT)
+        dumped = database.dumper.dump(pair.reader, table, number, proof.rows if proof else None)
+        if proof is None:
+            # The rows that the server sent to the end are those of the snapshot: no need to let it count them again.
+            proof = TableProof(dumped.rows)
         with self._lock:
             database.dumped.append(dumped)
             database.proofs[table.name] = proof
@@ -258,7 +268,8 @@ class Backup:
     def _finish(self, parts: Mapping[str, Sequence[str]], after: Mapping[str, Catalog]) -> None:
         def finish(item: _Database) -> None:
             name = item.catalog.database
-            tables = item.dumper.finish(item.dumped)
+            counters = {table.name: table.auto_increment for table in after[name].tables}
+            tables = item.dumper.finish(item.dumped, counters)
             self._writer.finish("database", name, FORMAT, "zstd", _details(after[name], parts[name], tables))
 
         work_off(list(self._databases.values()), [finish] * max(1, self._request.jobs))
@@ -302,5 +313,12 @@ def _details(catalog: Catalog, parts: Sequence[str], tables: Sequence[Mapping[st
         "triggers": names("trigger"),
         "events": names("event"),
         "definers": definers,
+        "collations": sorted({c.collation for table in catalog.tables for c in table.columns if c.collation}),
+        "sequence_defaults": any(
+            split_sequence_default(column.text)[1]
+            for table in catalog.tables
+            if "nextval(" in table.create
+            for column in parse_create_table(table.create).of_kind(COLUMN)
+        ),
         "not_transactional": sorted(t.name for t in catalog.tables if t.has_rows and not t.transactional),
     }

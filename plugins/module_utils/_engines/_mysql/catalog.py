@@ -41,7 +41,7 @@ _NO_ROUTINE = "grant SELECT ON *.* (with mysql.*) or SHOW CREATE ROUTINE to the 
 @dataclass(frozen=True)
 class Column:
     """A column: its name, its type's word (``int``, ``blob``), its full type, whether it is computed by the server,
-    whether it says from or until when a row of a system-versioned table is valid."""
+    whether it says from or until when a row of a system-versioned table is valid, its collation."""
 
     name: str
     data_type: str
@@ -49,6 +49,7 @@ class Column:
     nullable: bool
     generated: bool = False
     validity: bool = False
+    collation: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ def _columns(session: Session, database: str) -> dict[str, list[Column]]:
     columns: dict[str, list[Column]] = {}
     for item in session.records(
         "SELECT table_name AS tab, column_name AS name, data_type AS data_type, column_type AS column_type, "
-        "is_nullable AS nullable, generation_expression AS expression FROM information_schema.columns "
+        "is_nullable AS nullable, generation_expression AS expression, collation_name AS collation FROM information_schema.columns "
         "WHERE table_schema = %s ORDER BY table_name, ordinal_position",
         [database],
     ):
@@ -214,6 +215,7 @@ def _columns(session: Session, database: str) -> dict[str, list[Column]]:
                 item["nullable"] == "YES",
                 bool(item["expression"]),
                 item["expression"] in ("ROW START", "ROW END"),
+                item["collation"],
             )
         )
     return columns

@@ -27,7 +27,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows 
     select_rows,
     stored_columns,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.snapshot import ReaderProcess, Splitter
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.snapshot import (
+    ReaderProcess,
+    Splitter,
+    widen_pipe,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._process import (
     PIPE,
@@ -119,7 +123,8 @@ class TableDumper:
             ProcessError: a program failed.
         """
         file = data_file(number, table.name)
-        null_word = secrets.token_hex(12)
+        columns = stored_columns(table, self._flavour.keeps_history)
+        null_word = secrets.token_hex(12) if any(column.nullable for column in columns) else ""
         with _TableFile(os.path.join(self._directory, file), self._level) as target:
             splitter = Splitter(null_word, target.write)
 
@@ -143,8 +148,14 @@ class TableDumper:
             )
         return DumpedTable(table, file + ("" if target.small else ZSTD), splitter.rows, splitter.size, target.small)
 
-    def finish(self, dumped: Sequence[DumpedTable]) -> list[dict[str, Any]]:
+    def finish(
+        self, dumped: Sequence[DumpedTable], counters: Mapping[str, Optional[int]]
+    ) -> list[dict[str, Any]]:
         """Compress what is not yet, and write the statements that load everything again.
+
+        Args:
+            dumped: every table.
+            counters: next value of each table's counter, as the proof says it.
 
         Returns:
             What a restore needs to know of each table.
@@ -155,9 +166,9 @@ class TableDumper:
             run(Command(argv, cwd=self._directory))
         ordered = sorted(dumped, key=lambda item: item.file)
         write_load_file(os.path.join(self._directory, LOAD_FILE), self._flavour, ordered)
-        return [self._details(item) for item in ordered]
+        return [self._details(item, counters.get(item.table.name)) for item in ordered]
 
-    def _details(self, item: DumpedTable) -> dict[str, Any]:
+    def _details(self, item: DumpedTable, counter: Optional[int]) -> dict[str, Any]:
         table = item.table
         return {
             "name": table.name,
@@ -168,7 +179,7 @@ class TableDumper:
             "columns": [
                 [column.name, column.data_type] for column in stored_columns(table, self._flavour.keeps_history)
             ],
-            **({"auto_increment": table.auto_increment} if table.auto_increment else {}),
+            **({"auto_increment": counter} if counter else {}),
             **({"versioned": True} if table.versioned else {}),
         }
 
@@ -207,6 +218,7 @@ class _TableFile:
             self._process = start(
                 Command([find_program("zstd"), f"-{self._level}", "-q", "-c"]), stdin=PIPE, stdout=descriptor
             )
+            widen_pipe(self._process.stdin)
         finally:
             os.close(descriptor)
 

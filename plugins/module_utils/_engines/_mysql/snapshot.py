@@ -13,9 +13,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Callable, Optional
+from typing import BinaryIO, Callable, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Server,
@@ -36,11 +37,19 @@ LOCK_SECONDS = 120
 _PIPE_BYTES = 1 << 20
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of linux/fcntl.h; the name is in Python 3.10 and later only
 _LONGEST_TRAILER = 200
+_FEW_BYTES = 128 << 10
+_SECONDS_TO_FILL = 0.001
 
 _BEGIN = (
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "START TRANSACTION WITH CONSISTENT SNAPSHOT",
 )
+
+
+def widen_pipe(stream: BinaryIO) -> None:
+    """Let a pipe hold more, for fewer and larger reads; a kernel that refuses costs speed only."""
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(stream.fileno(), _SET_PIPE_SIZE, _PIPE_BYTES)
 
 
 class ReaderProcess:
@@ -55,9 +64,7 @@ class ReaderProcess:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._marker = secrets.token_hex(16)
-        with contextlib.suppress(OSError):
-            # Fewer, larger reads; a kernel that refuses costs speed only.
-            fcntl.fcntl(process.stdout.fileno(), _SET_PIPE_SIZE, _PIPE_BYTES)
+        widen_pipe(process.stdout)
 
     def run(self, sql: str, sink: Optional[Callable[[bytes], None]] = None) -> int:
         """Run a statement and hand on what it prints.
@@ -98,7 +105,7 @@ class ReaderProcess:
         # Nothing is sent before the marker was seen, so that it always stands at the end of what has arrived.
         held = b""
         for chunk in chunks(self._process.stdout):
-            held += chunk
+            held = held + chunk if held else chunk
             if held.endswith(b"\n"):
                 body, found, trailer = held[-_LONGEST_TRAILER:].rpartition(f"{self._marker}\t".encode("ascii"))
                 if found:
@@ -109,6 +116,9 @@ class ReaderProcess:
             if len(held) > _LONGEST_TRAILER and sink is not None:
                 sink(held[:-_LONGEST_TRAILER])
                 held = held[-_LONGEST_TRAILER:]
+            if len(chunk) < _FEW_BYTES:
+                # The client writes 4 kB at a time: reading each by itself costs more than everything else here.
+                time.sleep(_SECONDS_TO_FILL)
         return self._fail()
 
     def _fail(self) -> int:
@@ -245,7 +255,7 @@ class Splitter:
     """Passes a table's rows on, with the word for NULL replaced and the rows counted.
 
     Args:
-        null_word: what the server sends in the place of NULL.
+        null_word: what the server sends in the place of NULL; empty where no column can be NULL.
         write: takes the result.
     """
 
@@ -258,6 +268,9 @@ class Splitter:
 
     def feed(self, chunk: bytes) -> None:
         """Take a piece of the output."""
+        if not self._word:
+            self._pass(chunk)
+            return
         data = (self._held + chunk).replace(self._word, b"\\N")
         # The end may be the beginning of the word: it is kept until more has come.
         keep = min(len(self._word) - 1, len(data))
