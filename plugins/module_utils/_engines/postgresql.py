@@ -22,7 +22,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     Access,
     explained,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import Dumped, Dumper, Settings
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import (
+    Dumped,
+    Dumper,
+    Settings,
+    prove_database,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instructions import restore_instructions
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import (
     Findings,
@@ -31,8 +36,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     recorded_roles,
     recorded_settings,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.proof_instance import instance_objects
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Loaded, Loader
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.settings import read_settings
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.settings import (
+    read_settings,
+    read_tablespaces,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import (
     Shadows,
     drop,
@@ -61,7 +70,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, Database, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
-from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, Proof
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, Proof, ProofObject
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
@@ -184,7 +193,7 @@ class PostgresqlEngine(Engine):
             omissions.append(_no_hashes(server))
         self.reporter.phase("dump")
         team = Team(request.jobs, self._access)
-        level = Settings(tools, request.compression_level, request.proof_level == CONTENT)
+        level = Settings(tools, server.number, request.compression_level, request.proof_level == CONTENT)
         dumper = Dumper(self._access, team, writer, self.reporter, level)
         tasks: list[Task[Dumped]] = [
             Task(database.size, functools.partial(dumper.dump, database)) for database in plan.databases
@@ -206,7 +215,7 @@ class PostgresqlEngine(Engine):
                 flavour=self.name,
                 server_version=server.version,
                 level=request.proof_level,
-                instance=(),
+                instance=instance_objects(roles, settings["tablespaces"]),
                 databases={item.database.name: item.proof for item in dumped},
             ),
             omissions=omissions,
@@ -339,7 +348,30 @@ class PostgresqlEngine(Engine):
 
     def prove(self, databases: Sequence[str], level: str, jobs: int = 1, instance: bool = True) -> Proof:
         """The proof of some databases as the server is now."""
-        raise NotImplementedError
+        server = self._look(again=True)
+        objects: Sequence[ProofObject] = ()
+        if instance:
+            with explained("reading roles"):
+                roles = roles_of.read_roles(self._session(), server.number, server.read_hashes)
+                objects = instance_objects(roles, read_tablespaces(self._session()))
+        chosen = []
+        for name in databases:
+            database = server.database(name)
+            if database is None:
+                raise UsageError(f"There is no database {name!r} on the server.", "correct the name")
+            chosen.append(database)
+        team = Team(jobs, self._access)
+        work = functools.partial(prove_database, self._access, team, server.number, level == CONTENT)
+        tasks = [Task(database.size, functools.partial(work, database)) for database in chosen]
+        proven = team.run(tasks)
+        return Proof(
+            engine=self.name,
+            flavour=self.name,
+            server_version=server.version,
+            level=level,
+            instance=objects,
+            databases={database.name: items for database, items in zip(chosen, proven)},
+        )
 
     def restore_instructions(self, manifest: Manifest) -> str:
         """The engine's part of RESTORE.md."""

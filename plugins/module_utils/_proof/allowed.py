@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._proof import allowed_mysql
+from ansible_collections.vya.backupdb.plugins.module_utils._proof import allowed_mysql, allowed_postgresql
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.difference import Difference
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.rule import Allowed
 
-RULES: Sequence[Allowed] = (*allowed_mysql.RULES,)
+RULES: Sequence[Allowed] = (*allowed_mysql.RULES, *allowed_postgresql.RULES)
 
 
 def allowed_by(difference: Difference, expected: Proof, found: Proof) -> Optional[Allowed]:

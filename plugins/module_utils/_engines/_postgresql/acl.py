@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Grant
@@ -93,11 +93,17 @@ def grants_of(items: Optional[Iterable[str]], column: Optional[str] = None) -> t
         items: text forms of aclitem.
         column: the column that they are on, if they are on one.
     """
+    entries = entries_of(items)
+    if column is not None:
+        entries = tuple(entry._replace(privilege=f"{entry.privilege} ({column})") for entry in entries)
+    return grants_of_entries(entries)
+
+
+def grants_of_entries(entries: Iterable[Sequence[Any]]) -> tuple[Grant, ...]:
+    """The grants in entries, which may be lists of JSON; who granted is left out."""
     found: dict[tuple[str, str], bool] = {}
-    for entry in entries_of(items):
-        privilege = entry.privilege if column is None else f"{entry.privilege} ({column})"
-        key = (privilege, entry.grantee)
-        found[key] = found.get(key, False) or entry.grantable
+    for privilege, grantee, grantable, _grantor in entries:
+        found[privilege, grantee] = found.get((privilege, grantee), False) or grantable
     return tuple(Grant(privilege, grantee, grantable) for (privilege, grantee), grantable in sorted(found.items()))
 
 

@@ -11,6 +11,7 @@ so that a newer pg_restore reads it as it is, and an older one after decompressi
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import zstd_program
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
-from ansible_collections.vya.backupdb.plugins.module_utils._process import Command
+from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, run
 
 TOC = "toc.dat"
 ZST = ".zst"
@@ -85,6 +86,26 @@ def _versions(data: bytes, form: tuple[int, int], int_size: int) -> tuple[str, s
         texts.append(data[position + step : position + step + length].decode("utf-8", "replace"))
         position += step + length
     return texts[1], texts[2]
+
+
+def entries(pg_restore: str, directory: str) -> list[bytes]:
+    """The table of contents of an archive, a line an entry, in the form that ``--use-list`` takes."""
+    text = run(Command([pg_restore, "--list", directory])).stdout
+    return [line for line in text.splitlines(keepends=True) if not line.startswith(b";")]
+
+
+_SEQUENCE_SET = re.compile(rb"\A\d+; \d+ \d+ SEQUENCE SET ")
+_SETVAL = re.compile(r"^SELECT pg_catalog\.setval\((E?'(?:[^'\\]|''|\\.)*'), (-?\d+), (true|false)\);$", re.MULTILINE)
+
+
+def sequence_values(pg_restore: str, directory: str) -> dict[str, tuple[int, bool]]:
+    """Name of a sequence, as an SQL literal -> its last value in an archive, and whether it was handed out."""
+    wanted = [line for line in entries(pg_restore, directory) if _SEQUENCE_SET.match(line)]
+    if not wanted:
+        return {}
+    command = Command([pg_restore, "--use-list=/dev/stdin", "--file=-", directory])
+    text = run(command, b"".join(wanted)).stdout.decode("utf-8", "surrogateescape")
+    return {match[1]: (int(match[2]), match[3] == "true") for match in _SETVAL.finditer(text)}
 
 
 def size_of(directory: str) -> int:

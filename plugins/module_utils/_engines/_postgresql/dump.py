@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive, public_schema
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import (
+    acl,
+    archive,
+    catalog_others,
+    catalog_tables,
+    proof,
+    public_schema,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import literal
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactWriter
@@ -41,11 +49,13 @@ class Settings:
 
     Args:
         tools: the programs to use.
+        version: number of the server's version.
         level: of zstd.
         content: whether the proof covers the content of tables.
     """
 
     tools: Tools
+    version: int
     level: int
     content: bool
 
@@ -104,25 +114,55 @@ class Dumper:
         name = database.name
         directory = self._writer.create_directory("database", name)
         self._growing[name] = directory
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(explained(f"backing up the database {name}"))
-            session = stack.enter_context(self._access.session(name))
+        with explained(f"backing up the database {name}"), self._access.session(name) as session:
             moment, snapshot = begin_snapshot(session)
-            process = stack.enter_context(self._team.program(self._command(name, directory, snapshot, workers)))
-            proof: tuple[ProofObject, ...] = ()
-            details: dict[str, Any] = {
-                "pg_dump": self._settings.tools.version,
-                "snapshot_at": moment.isoformat(timespec="seconds"),
-                "public_schema": public_schema.state(session),
-            }
-            process.wait()
-            self._pass_on_warnings(name, process)
+            with self._team.program(self._command(name, directory, snapshot, workers)) as process:
+                effort = proof.Effort(
+                    content=self._settings.content,
+                    workers=workers,
+                    helper=lambda: same_snapshot(self._access, name, snapshot),
+                    team=self._team,
+                    check=lambda: _failed_early(process),
+                )
+                inventory = proof.take_inventory(session, self._settings.version)
+                objects = proof.measure(session, inventory, effort)
+                public = public_schema.state(session)
+                process.wait()
+                self._pass_on_warnings(name, process)
+            objects = self._with_dumped_sequences(inventory, objects, directory)
+        details: dict[str, Any] = {
+            "pg_dump": self._settings.tools.version,
+            "snapshot_at": moment.isoformat(timespec="seconds"),
+            "public_schema": public,
+            **_needs(objects),
+        }
         if not self._settings.tools.zstd:
             details["plain_bytes"] = archive.compress(self._team, directory, self._settings.level, workers)
         artefact = self._writer.finish("database", name, FORMAT, CODEC, details)
         del self._growing[name]
         self._finished += artefact.size
-        return Dumped(database, moment, proof, details)
+        return Dumped(database, moment, (proof.database_object(database), *objects), details)
+
+    def _with_dumped_sequences(
+        self, inventory: proof.Inventory, objects: list[ProofObject], directory: str
+    ) -> list[ProofObject]:
+        """The objects with the values of sequences that the dump has.
+
+        Sequences are outside of snapshots: where one moved since the inventory, the archive itself is asked.
+        """
+        catalog = inventory.catalog
+        names = [item.name for item in objects if item.kind == catalog_tables.SEQUENCE]
+        if not names:
+            return objects
+        now = catalog_tables.sequence_values(catalog, names)
+        if proof.with_sequence_values(objects, now) == objects:
+            return objects
+        dumped = archive.sequence_values(self._settings.tools.path("pg_restore"), directory)
+        values = {}
+        for quoted, value in dumped.items():
+            ((name,),) = catalog.rows(catalog_tables.NAME_OF_SEQUENCE.format(literal=quoted))
+            values[name] = value
+        return proof.with_sequence_values(objects, values)
 
     def _command(self, name: str, directory: str, snapshot: str, workers: int) -> Command:
         compression = f"zstd:{self._settings.level}" if self._settings.tools.zstd else "0"
@@ -159,6 +199,49 @@ def begin_snapshot(session: Session[Any]) -> tuple[datetime, str]:
     session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     moment, snapshot = session.execute("SELECT pg_catalog.now(), pg_catalog.pg_export_snapshot()").fetchone() or ()
     return moment, snapshot
+
+
+def prove_database(
+    access: Access, team: Team, version: int, content: bool, database: Database, workers: int
+) -> tuple[ProofObject, ...]:
+    """The proof of a database as it is now."""
+    name = database.name
+    with explained(f"proving the database {name}"), access.session(name) as session:
+        _moment, snapshot = begin_snapshot(session)
+        effort = proof.Effort(content, workers, lambda: same_snapshot(access, name, snapshot), team, team.check)
+        inventory = proof.take_inventory(session, version)
+        return (proof.database_object(database), *proof.measure(session, inventory, effort))
+
+
+@contextlib.contextmanager
+def same_snapshot(access: Access, database: str, snapshot: str) -> Iterator[Session[Any]]:
+    """A session that sees the same moment as another one, which must stay open."""
+    with access.session(database) as session:
+        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        session.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
+        yield session
+
+
+def _failed_early(process: Process) -> None:
+    """Stop measuring when the dump has failed meanwhile."""
+    if process.poll() not in (None, 0):
+        process.wait()
+
+
+def _needs(objects: Sequence[ProofObject]) -> dict[str, Any]:
+    """What a server must have before the database can be restored to it."""
+    roles = {item.owner for item in objects if item.owner is not None}
+    roles |= {grant.grantee for item in objects for grant in item.grants}
+    extensions = sorted(
+        (item.name, item.attributes["version"]) for item in objects if item.kind == catalog_others.EXTENSION
+    )
+    return {
+        "roles": sorted(roles - {acl.PUBLIC}),
+        "extensions": [list(item) for item in extensions],
+        "tablespaces": sorted({item.attributes["tablespace"] for item in objects if "tablespace" in item.attributes}),
+        "event_triggers": sum(item.kind == catalog_others.EVENT_TRIGGER for item in objects),
+        "objects": len(objects),
+    }
 
 
 def conninfo(database: str) -> str:

@@ -32,7 +32,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
-from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, run
+from ansible_collections.vya.backupdb.plugins.module_utils._process import Command
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
@@ -183,7 +183,7 @@ class Loader:
 
     def _lists(self, source: str, scratch: str) -> list[list[str]]:
         """Options for two runs: all but the event triggers, which must not fire meanwhile, and then those."""
-        listing = run(Command([self._tools.path("pg_restore"), "--list", source])).stdout.splitlines(keepends=True)
+        listing = archive.entries(self._tools.path("pg_restore"), source)
         options = []
         for name, wanted in (("objects", False), ("triggers", True)):
             lines = [line for line in listing if bool(_EVENT_TRIGGER.match(line)) is wanted]

@@ -54,7 +54,7 @@ def read_settings(session: Session[Any], version: int) -> tuple[dict[str, Any], 
         "files": _rows(session, "configuration files (pg_file_settings)", _FILES, omissions),
         "hba": _rows(session, "authentication rules (pg_hba_file_rules)", _HBA, omissions),
         "ident": [],
-        "tablespaces": _tablespaces(session),
+        "tablespaces": read_tablespaces(session),
     }
     if version >= _IDENT_VIEW:
         settings["ident"] = _rows(session, "user maps (pg_ident_file_mappings)", _IDENT, omissions)
@@ -73,7 +73,8 @@ def _rows(session: Session[Any], what: str, query: str, omissions: list[str]) ->
     return [dict(zip(names, row)) for row in cursor]
 
 
-def _tablespaces(session: Session[Any]) -> list[dict[str, Any]]:
+def read_tablespaces(session: Session[Any]) -> list[dict[str, Any]]:
+    """Every tablespace, as JSON values."""
     found = []
     for name, owner, location, options, access, comment in session.execute(_TABLESPACES):
         entries: Sequence[acl.AclEntry] = acl.entries_of(access)
