@@ -55,7 +55,8 @@ class Run:
                 f"CREATE TABLE {table} (held_by VARCHAR(64) CHARACTER SET ascii NOT NULL PRIMARY KEY) ENGINE=InnoDB "
                 "COMMENT='This database is being restored by vya.backupdb; it is dropped if that run has died'"
             )
-            self._session.execute(f"INSERT INTO {table} VALUES (%s)", [self.lock])
+            # the driver takes every percent sign for a place of a value where there are values
+            self._session.execute("INSERT INTO {} VALUES (%s)".format(table.replace("%", "%%")), [self.lock])
 
     def unmark(self, database: str) -> None:
         """Take the marker out: the database is complete."""
@@ -67,9 +68,7 @@ def marked_databases(session: Session) -> set[str]:
     """Databases that a restore works on, alive or dead."""
     return {
         row[0]
-        for row in session.rows(
-            "SELECT table_schema FROM information_schema.tables WHERE table_name = %s", [MARKER]
-        )
+        for row in session.rows("SELECT table_schema FROM information_schema.tables WHERE table_name = %s", [MARKER])
     }
 
 
@@ -113,7 +112,5 @@ def exists(session: Session, database: str) -> bool:
     """Whether there is a database of a name."""
     with explaining(f"looking for database {database}"):
         return bool(
-            session.value(
-                "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = %s", [database]
-            )
+            session.value("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = %s", [database])
         )
