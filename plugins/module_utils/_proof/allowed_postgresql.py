@@ -101,7 +101,7 @@ def _newer_extension(difference: Difference, expected: Proof, found: Proof) -> b
     )
 
 
-def _inherited_order(difference: Difference, expected: Proof, found: Proof) -> bool:
+def _inherited_order(difference: Difference, _expected: Proof, found: Proof) -> bool:
     if found.engine != _ENGINE or difference.attribute != "column order digest" or difference.database is None:
         return False
     key = (difference.kind, difference.name)

@@ -78,8 +78,7 @@ def tokens(sql: str, begin: int = 0) -> Iterator[Token]:
     A quote that is never closed comes out as a :data:`MARK`.
     """
     for match in _TOKEN.finditer(sql, begin):
-        assert match.lastgroup is not None
-        yield Token(match.lastgroup, match.group(), match.start())
+        yield Token(str(match.lastgroup), match.group(), match.start())
 
 
 def significant(sql: str, begin: int = 0) -> Iterator[Token]:

@@ -10,7 +10,8 @@ tables, accounts. The client's DELIMITER command is not among them.
 
 from __future__ import annotations
 
-from typing import Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_lexer import COMMENT, MARK, SPACE, tokens
 

@@ -161,9 +161,7 @@ def regrant(statement: AccountStatement, database: str) -> AccountStatement:
         if statement.level != "table":
             target = f"{statement.level.upper()} {target}"
     text = f"GRANT {privileges} ON {target} TO {quoted(statement.grantee)}"
-    return replace(
-        statement, database=named, text=text + (" WITH GRANT OPTION" if statement.grantable else "")
-    )
+    return replace(statement, database=named, text=text + (" WITH GRANT OPTION" if statement.grantable else ""))
 
 
 def _privilege(privilege: str) -> str:

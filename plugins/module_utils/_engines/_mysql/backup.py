@@ -121,7 +121,9 @@ def _missing_definers(server: Server, databases: Sequence[Database]) -> list[str
         for kind, query in queries.items():
             for database, name, definer in session.rows(query, names):
                 if definer not in accounts:
-                    warnings.append(f"{kind} {database}.{name} has the definer {definer}, an account that does not exist.")
+                    warnings.append(
+                        f"{kind} {database}.{name} has the definer {definer}, an account that does not exist."
+                    )
     return warnings
 
 
@@ -181,7 +183,7 @@ class Backup:
         parts = self._dump_definitions()
         after = self._catalogs()
         self._compare(before, after)
-        accounts, omissions = self._accounts(after)
+        accounts, omissions = self._accounts()
         self._reporter.phase("finish")
         self._finish(parts, after)
         with self._server.session() as session:
@@ -201,9 +203,7 @@ class Backup:
 
     def _catalogs(self) -> dict[str, Catalog]:
         with self._server.session() as session:
-            return {
-                item.name: read_catalog(session, self._server.flavour, item.name) for item in self._plan.databases
-            }
+            return {item.name: read_catalog(session, self._server.flavour, item.name) for item in self._plan.databases}
 
     def _progress(self, size: int) -> None:
         with self._lock:
@@ -261,7 +261,7 @@ class Backup:
                 "run the backup again when no migration is running",
             )
 
-    def _accounts(self, catalogs: Mapping[str, Catalog]) -> tuple[list[Account], list[str]]:
+    def _accounts(self) -> tuple[list[Account], list[str]]:
         accounts = read_accounts(self._server)
         return missing_objects(self._server, accounts)
 
@@ -288,7 +288,7 @@ class Backup:
             flavour=flavour.name,
             server_version=flavour.version,
             level=self._request.proof_level,
-            instance=instance_objects(accounts, flavour),
+            instance=instance_objects(accounts),
             databases={
                 name: database_objects(catalog, self._databases[name].proofs, accounts)
                 for name, catalog in catalogs.items()

@@ -16,8 +16,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Mapping, Optional, Sequence
+from typing import Any, Callable, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import VIEW, Catalog, Table
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server, quote_name
@@ -148,9 +149,7 @@ class TableDumper:
             )
         return DumpedTable(table, file + ("" if target.small else ZSTD), splitter.rows, splitter.size, target.small)
 
-    def finish(
-        self, dumped: Sequence[DumpedTable], counters: Mapping[str, Optional[int]]
-    ) -> list[dict[str, Any]]:
+    def finish(self, dumped: Sequence[DumpedTable], counters: Mapping[str, Optional[int]]) -> list[dict[str, Any]]:
         """Compress what is not yet, and write the statements that load everything again.
 
         Args:
@@ -162,7 +161,14 @@ class TableDumper:
         """
         small = [item.file for item in dumped if item.small]
         for begin in range(0, len(small), _FILES_AT_A_TIME):
-            argv = [find_program("zstd"), f"-{self._level}", "-q", "--rm", "--", *small[begin : begin + _FILES_AT_A_TIME]]
+            argv = [
+                find_program("zstd"),
+                f"-{self._level}",
+                "-q",
+                "--rm",
+                "--",
+                *small[begin : begin + _FILES_AT_A_TIME],
+            ]
             run(Command(argv, cwd=self._directory))
         ordered = sorted(dumped, key=lambda item: item.file)
         write_load_file(os.path.join(self._directory, LOAD_FILE), self._flavour, ordered)
@@ -198,29 +204,31 @@ class _TableFile:
         return self._process is None
 
     def write(self, data: bytes) -> None:
-        if self._process is None:
+        process = self._process
+        if process is None:
             self._buffer += data
             if len(self._buffer) <= _SMALL:
                 return
-            self._start()
+            process = self._process = self._start()
             data = bytes(self._buffer)
             self._buffer.clear()
-        assert self._process is not None
         try:
-            self._process.stdin.write(data)
+            process.stdin.write(data)
         except BrokenPipeError:
-            self._process.wait()
+            # The exit code says why; without one there is nothing better to say than this.
+            process.wait()
             raise
 
-    def _start(self) -> None:
+    def _start(self) -> Process:
         descriptor = os.open(self._path + ZSTD, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            self._process = start(
+            process = start(
                 Command([find_program("zstd"), f"-{self._level}", "-q", "-c"]), stdin=PIPE, stdout=descriptor
             )
-            widen_pipe(self._process.stdin)
         finally:
             os.close(descriptor)
+        widen_pipe(process.stdin)
+        return process
 
     def finish(self) -> None:
         if self._process is not None:
@@ -245,7 +253,7 @@ def write_load_file(path: str, flavour: Flavour, dumped: Sequence[DumpedTable]) 
     lines = ["-- Run in the directory that holds this file, after: zstd -d --rm data/*.zst"]
     lines.append("SET SESSION " + ", ".join(f"{name} = {value}" for name, value in settings.items()) + ";")
     for item in dumped:
-        file = item.file[: -len(ZSTD)] if item.file.endswith(ZSTD) else item.file
+        file = item.file.removesuffix(ZSTD)
         columns = stored_columns(item.table, flavour.keeps_history)
         lines.append(load_statement(quote_name(item.table.name), columns, flavour, file) + ";")
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -286,11 +294,16 @@ def _dump_part(
     server: Server, database: str, path: str, arguments: Sequence[str], names: Sequence[str], level: int
 ) -> None:
     program = find_program(*server.flavour.dumpers)
-    remedy = f"look at the error that {os.path.basename(program)} gave, and exclude the database if it cannot be repaired"
+    remedy = (
+        f"look at the error that {os.path.basename(program)} gave, and exclude the database if it cannot be repaired"
+    )
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as target, server.command(
-        program, *_ALWAYS, *server.flavour.dump_options, *arguments, "--", database, *names, remedy=remedy
-    ) as command:
+    with (
+        os.fdopen(descriptor, "wb") as target,
+        server.command(
+            program, *_ALWAYS, *server.flavour.dump_options, *arguments, "--", database, *names, remedy=remedy
+        ) as command,
+    ):
         pipe([command, Command([find_program("zstd"), f"-{level}", "-q", "-c"])], target=target)
 
 

@@ -173,7 +173,5 @@ def flavour_of(version: str) -> Flavour:
         session={"max_execution_time": "0", "information_schema_stats_expiry": "0"},
         clients=("mysql",),
         dumpers=("mysqldump",),
-        system_accounts=frozenset(
-            (name, "localhost") for name in ("mysql.sys", "mysql.session", "mysql.infoschema")
-        ),
+        system_accounts=frozenset((name, "localhost") for name in ("mysql.sys", "mysql.session", "mysql.infoschema")),
     )

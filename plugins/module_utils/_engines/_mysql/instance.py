@@ -18,6 +18,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     explaining,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import SYSTEM_DATABASES
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import marked_databases
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import account_in_use
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Database, InstanceInfo
@@ -80,19 +81,22 @@ def inspect(server: Server, databases: bool = True) -> InstanceInfo:
 
 
 def list_databases(session: Session) -> list[Database]:
-    """Every database but the server's own, with its size, the biggest first."""
+    """Every database but the server's own and those being restored just now, with its size, the biggest first."""
     with explaining("listing the databases"):
         found = session.rows(
             "SELECT s.schema_name, (SELECT COALESCE(SUM(t.data_length + t.index_length), 0) "
             "FROM information_schema.tables t WHERE t.table_schema = s.schema_name) FROM information_schema.schemata s"
         )
-    listed = [Database(name, int(size or 0)) for name, size in found if name.lower() not in SYSTEM_DATABASES]
+        restoring = marked_databases(session)
+    listed = [
+        Database(name, int(size or 0))
+        for name, size in found
+        if name.lower() not in SYSTEM_DATABASES and name not in restoring
+    ]
     return sorted(listed, key=lambda item: (-item.size, item.name))
 
 
-def select_databases(
-    there: Sequence[Database], patterns: Sequence[str], excluded: Sequence[str]
-) -> list[Database]:
+def select_databases(there: Sequence[Database], patterns: Sequence[str], excluded: Sequence[str]) -> list[Database]:
     """The databases that some names or shell patterns select.
 
     Raises:

@@ -18,15 +18,21 @@ _LISTED = 50
 def instructions(manifest: Manifest) -> str:
     """Exact commands of standard programs that restore a set without this collection, as Markdown."""
     client = "mariadb" if manifest.flavour == "mariadb" else "mysql"
+    introduction = (
+        f"This set holds databases of {manifest.flavour} {manifest.server_version}. Needed: `{client}` and `zstd`; a "
+        f"login that may do everything (add `--user`, `--host`, `--password` to `{client}` as your server needs them); "
+        "a server of the same product and version or newer, with `local_infile = ON` while it loads."
+    )
+    accounts = (
+        "1. Accounts (users, roles, grants on the server and on databases). Grants on tables and routines, at the end "
+        "of the file, fail until the databases are there, and `--force` goes on after them:"
+    )
     lines = [
-        f"This set holds databases of {manifest.flavour} {manifest.server_version}. Needed: `{client}` and `zstd`; a login "
-        f"that may do everything (add `--user`, `--host`, `--password` to `{client}` as your server needs them); a server "
-        "of the same product and version or newer, with `local_infile = ON` while it loads.",
+        introduction,
         "",
-        "Work on a copy of the set: the commands decompress files in place.",
+        "Work on a copy of the set: the commands decompress files beside the compressed ones.",
         "",
-        "1. Accounts (users, roles, grants on the server and on databases); grants on tables and routines at the end of the "
-        "file fail until the databases are there, so run it again afterwards (`--force` goes on after errors):",
+        accounts,
         "",
         "```sh",
         f"zstd -dc roles.sql.zst | {client} --force",
@@ -62,5 +68,7 @@ def _database(manifest: Manifest, artefact: Artefact, client: str) -> list[str]:
     if artefact.details.get("tables"):
         lines.append("zstd -d -q data/*.zst")
         lines.append(f"{target} --local-infile=1 --show-warnings < load.sql")
-    lines += [f"zstd -dc {part}.sql.zst | {target}" for part in ("routines", "views", "triggers", "events") if part in parts]
+    lines += [
+        f"zstd -dc {part}.sql.zst | {target}" for part in ("routines", "views", "triggers", "events") if part in parts
+    ]
     return [*lines, "cd -", "```", ""]

@@ -125,9 +125,7 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
     return Preflight(plan, accounts, enable)
 
 
-def _choose(
-    session: Session, request: RestoreRequest, dead: set[str]
-) -> tuple[dict[str, str], list[str], list[str]]:
+def _choose(session: Session, request: RestoreRequest, dead: set[str]) -> tuple[dict[str, str], list[str], list[str]]:
     chosen: dict[str, str] = {}
     skipped: list[str] = []
     problems: list[str] = []
@@ -217,15 +215,14 @@ def _local_infile(info: InstanceInfo, privileges: set[str]) -> tuple[bool, list[
         return False, []
     if privileges & {"ALL PRIVILEGES", "SUPER", "SYSTEM_VARIABLES_ADMIN"}:
         return True, []
-    return False, [
+    problem = (
         "The server does not accept LOAD DATA LOCAL: set the global variable local_infile to ON for the restore, "
         "or use a login that may do so."
-    ]
+    )
+    return False, [problem]
 
 
-def _function_problem(
-    session: Session, privileges: set[str], manifest: Manifest, chosen: Iterable[str]
-) -> list[str]:
+def _function_problem(session: Session, privileges: set[str], manifest: Manifest, chosen: Iterable[str]) -> list[str]:
     """With the binary log on, functions and triggers want a privilege or a variable (error 1418 or 1419)."""
     with explaining("reading variables"):
         log_bin, trust = session.rows("SELECT @@log_bin, @@log_bin_trust_function_creators")[0]
@@ -239,10 +236,11 @@ def _function_problem(
     ]
     if not having:
         return []
-    return [
+    problem = (
         f"Functions or triggers of {', '.join(having)} cannot be made while the binary log is on: set "
         "log_bin_trust_function_creators to ON for the restore, or use a login with SUPER."
-    ]
+    )
+    return [problem]
 
 
 def _rename_problems(manifest: Manifest, chosen: Mapping[str, str]) -> list[str]:
@@ -267,10 +265,11 @@ def _packet_warning(info: InstanceInfo, manifest: Manifest) -> list[str]:
     now = int(info.facts.get("max_allowed_packet", 0) or 0)
     if recorded <= now:
         return []
-    return [
+    warning = (
         f"max_allowed_packet is {now} on this server and was {recorded}: applications may not be able to read or write "
         "rows that they could."
-    ]
+    )
+    return [warning]
 
 
 def _recorded_accounts(reader: ArtefactReader) -> list[AccountStatement]:

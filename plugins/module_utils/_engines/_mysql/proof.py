@@ -10,8 +10,9 @@ Columns, indexes and constraints are objects of their own, so that a difference 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Iterable, Mapping, Optional, Sequence
+from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import (
     SEQUENCE,
@@ -117,9 +118,7 @@ def database_objects(
     return tuple(objects)
 
 
-def _table_objects(
-    table: Table, proof: Optional[TableProof], grants: Sequence[Grant]
-) -> list[ProofObject]:
+def _table_objects(table: Table, proof: Optional[TableProof], grants: Sequence[Grant]) -> list[ProofObject]:
     parts = parse_create_table(table.create)
     attributes = {
         "engine": table.engine,
@@ -142,7 +141,9 @@ def _table_objects(
     ]
     for element in parts.elements:
         if element.kind in _KINDS:
-            objects.append(ProofObject(_KINDS[element.kind], _element_name(table, element), digest=_digest(element.text)))
+            objects.append(
+                ProofObject(_KINDS[element.kind], _element_name(table, element), digest=_digest(element.text))
+            )
     return objects
 
 
@@ -208,14 +209,11 @@ def unescape_pattern(pattern: str) -> Optional[str]:
     return name + ("\\" if escaped else "")
 
 
-def instance_objects(
-    accounts: Sequence[Account], flavour: Flavour, in_use: Optional[Name] = None
-) -> tuple[ProofObject, ...]:
+def instance_objects(accounts: Sequence[Account], in_use: Optional[Name] = None) -> tuple[ProofObject, ...]:
     """The proof of the server's accounts.
 
     Args:
         accounts: all of them.
-        flavour: of the server.
         in_use: the account whose password is left out, since a restore never changes the one that it runs under.
     """
     objects: list[ProofObject] = []

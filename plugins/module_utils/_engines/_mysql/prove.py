@@ -59,7 +59,7 @@ def prove(server: Server, databases: Sequence[str], level: str, jobs: int, insta
         flavour=flavour.name,
         server_version=flavour.version,
         level=level,
-        instance=instance_objects(accounts, flavour, in_use) if instance else (),
+        instance=instance_objects(accounts, in_use) if instance else (),
         databases={name: database_objects(catalog, proofs[name], accounts) for name, catalog in catalogs.items()},
     )
 

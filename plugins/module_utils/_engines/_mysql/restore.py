@@ -356,9 +356,7 @@ class Restore:
             pipe([Command([find_program("zstd"), "-d", "-q", "-c", "--", path]), command])
 
     def _grants(self, session: Session, item: _Database) -> None:
-        apply_statements(
-            session, (grant for grant in self._preflight.accounts.objects if grant.database == item.name)
-        )
+        apply_statements(session, (grant for grant in self._preflight.accounts.objects if grant.database == item.name))
 
     # undoing
 

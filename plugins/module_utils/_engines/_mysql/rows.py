@@ -23,8 +23,17 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
 
 _GEOMETRY = frozenset(
-    ("geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon")
-    + ("geometrycollection", "geomcollection")
+    (
+        "geometry",
+        "point",
+        "linestring",
+        "polygon",
+        "multipoint",
+        "multilinestring",
+        "multipolygon",
+        "geometrycollection",
+        "geomcollection",
+    )
 )
 _LARGE = frozenset(
     ("tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob", "longblob", "json", "vector")

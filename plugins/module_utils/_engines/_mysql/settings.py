@@ -72,9 +72,7 @@ def _mysql_variables(session: Session) -> dict[str, dict[str, Any]]:
         "FROM performance_schema.variables_info v JOIN performance_schema.global_variables g "
         "ON g.variable_name = v.variable_name WHERE v.variable_source <> 'COMPILED' ORDER BY 1"
     )
-    return {
-        item["name"].lower(): {"value": item["value"], "origin": str(item["origin"]).lower()} for item in found
-    }
+    return {item["name"].lower(): {"value": item["value"], "origin": str(item["origin"]).lower()} for item in found}
 
 
 def _components(session: Session, flavour: Flavour) -> list[str]:

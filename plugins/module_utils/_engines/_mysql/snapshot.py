@@ -107,7 +107,7 @@ class ReaderProcess:
         for chunk in chunks(self._process.stdout):
             held = held + chunk if held else chunk
             if held.endswith(b"\n"):
-                body, found, trailer = held[-_LONGEST_TRAILER:].rpartition(f"{self._marker}\t".encode("ascii"))
+                _rows, found, trailer = held[-_LONGEST_TRAILER:].rpartition(f"{self._marker}\t".encode("ascii"))
                 if found:
                     rest = held[: len(held) - len(found) - len(trailer)]
                     if rest and sink is not None:

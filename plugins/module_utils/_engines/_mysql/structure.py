@@ -115,9 +115,7 @@ def _deferrable(parts: CreateTable, referenced: set[tuple[str, tuple[str, ...]]]
             bool(computed & set(element.columns))
             or element.columns[0] in counters
             or has_option(element.text, "HASH")
-            or any(
-                table == parts.name and element.columns[: len(columns)] == columns for table, columns in referenced
-            )
+            or any(table == parts.name and element.columns[: len(columns)] == columns for table, columns in referenced)
         )
 
     waiting: list[Element] = []

@@ -12,8 +12,8 @@ or more lines and ends in a semicolon.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Iterable, Mapping, Sequence
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Server,
@@ -223,7 +223,9 @@ def missing_objects(server: Server, accounts: Sequence[Account]) -> tuple[list[A
     if not wanted:
         return list(accounts), []
     with server.session() as session, explaining("looking for the objects of grants"):
-        there = {(TABLE, *row) for row in session.rows("SELECT table_schema, table_name FROM information_schema.tables")}
+        there = {
+            (TABLE, *row) for row in session.rows("SELECT table_schema, table_name FROM information_schema.tables")
+        }
         there |= {
             (kind.lower(), database, name)
             for kind, database, name in session.rows(
@@ -232,7 +234,8 @@ def missing_objects(server: Server, accounts: Sequence[Account]) -> tuple[list[A
         }
     gone = wanted - there
     omissions = [
-        f"A grant on the {level} {database}.{name} was left out: it does not exist." for level, database, name in sorted(gone)
+        f"A grant on the {level} {database}.{name} was left out: it does not exist."
+        for level, database, name in sorted(gone)
     ]
     kept = [
         replace(
