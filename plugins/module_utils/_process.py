@@ -14,6 +14,7 @@ import collections
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ _STDERR_LINES = 40
 _STDERR_LINE_BYTES = 2000
 _SECONDS_TO_END = 5.0
 _INHERITED = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "LD_PRELOAD")
+_READER_GONE = re.compile(r"Broken pipe|\berrno:? 32\b", re.IGNORECASE)
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 #: Where a program comes from, for the message that says that it is absent: program -> package on Debian.
@@ -412,8 +414,15 @@ def _wait_for_chain(processes: Sequence[Process], timeout: Optional[float]) -> N
         except ProcessError as error:
             failures.append(error)
     if failures:
-        own = [failure for failure in failures if failure.returncode != -signal.SIGPIPE]
-        raise (own or failures)[0]
+        raise min(failures, key=_distance_from_cause)
+
+
+def _distance_from_cause(error: ProcessError) -> int:
+    """How far a failure in a chain is from the cause of all: who was killed is the cause, whose reader left is not."""
+    if error.returncode is not None and error.returncode < 0:
+        return 2 if error.returncode == -signal.SIGPIPE else 0
+    # Programs that ignore the signal see the error instead, number 32 (EPIPE).
+    return 2 if _READER_GONE.search(error.stderr_tail) else 1
 
 
 def _feed(source: Iterable[bytes], process: Process) -> None:

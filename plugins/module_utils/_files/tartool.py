@@ -106,20 +106,20 @@ def widen(descriptor: int) -> None:
 
 
 _CHANGED = re.compile(
-    r"\Atar: (.*): (?:file changed as we read it|File shrank by \d+ bytes; padding with zeros)\Z", re.DOTALL
+    r"\A(?:[^:]*/)?tar: (.*): (?:file changed as we read it|File shrank by \d+ bytes; padding with zeros)\Z", re.DOTALL
 )
 _DAMAGED = re.compile(
-    r"\Atar: (.*): (?:Warning: )?(?:Read error at byte .*|Cannot (?:read|seek)[^:]*: .*)\Z", re.DOTALL
+    r"\A(?:[^:]*/)?tar: (.*): (?:Warning: )?(?:Read error at byte .*|Cannot (?:read|seek)[^:]*: .*)\Z", re.DOTALL
 )
 #: Named already, since the stream lacks what was asked for.
 _ABSENT = re.compile(
-    r"\Atar: .*: (?:File removed before we read it|(?:Warning: )?Cannot (?:open|stat|readlink)[^:]*: .*|socket ignored)\Z",
+    r"\A(?:[^:]*/)?tar: .*: (?:File removed before we read it|(?:Warning: )?Cannot (?:open|stat|readlink)[^:]*: .*|socket ignored)\Z",
     re.DOTALL,
 )
 _IGNORED = re.compile(
-    r"\Atar: (?:Exiting with failure status due to previous errors|Error exit delayed from previous errors\.?)\Z"
+    r"\A(?:[^:]*/)?tar: (?:Exiting with failure status due to previous errors|Error exit delayed from previous errors\.?)\Z"
 )
-_WARNING = re.compile(r"\Atar: .*: Warning: .*\Z", re.DOTALL)
+_WARNING = re.compile(r"\A(?:[^:]*/)?tar: .*: Warning: .*\Z", re.DOTALL)
 _ESCAPED = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 

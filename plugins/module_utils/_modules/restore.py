@@ -73,8 +73,11 @@ def run(request: Request) -> dict[str, Any]:
         jobs=jobs_from(params),
         analyze=params["analyze"],
     )
+    request.reporter.phase("plan")
+    for kind in ("roles", "settings"):
+        # The plan is made from them.
+        reader.verify(reader.artefact(kind))
     with engine_for(params["engine"], connection_from(params), request.reporter) as engine:
-        request.reporter.phase("plan")
         plan = engine.plan_restore(wanted, reader)
         for text in plan.warnings:
             request.reporter.warn(text)
@@ -159,8 +162,6 @@ def verify_artefacts(reader: SetReader, plan: RestorePlan, wanted: RestoreReques
         DamagedSet: something is not.
     """
     parts = [reader.artefact("database", name) for name in plan.databases]
-    if wanted.roles != NONE:
-        parts.append(reader.artefact("roles"))
     with ThreadPoolExecutor(wanted.jobs) as pool:
         for _result in pool.map(reader.verify, parts):
             pass

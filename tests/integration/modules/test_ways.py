@@ -91,7 +91,7 @@ def test_dump_restore_proof(work: Workplace, sample: Sample, empty: Any) -> None
     assert {"shop", "crm"} <= set(proof["proven"])
 
     again = call("restore", **target, **work.place, if_exists="skip", databases=["shop", "crm"])
-    assert again["changed"] is False and sorted(again["skipped"]) == ["crm", "shop"] and again["roles"] == []
+    assert again["changed"] is False and sorted(again["kept"]) == ["crm", "shop"] and again["roles"] == []
     work.assert_clean(sets=1)
 
     empty.sql("DELETE FROM items WHERE id = 7", database="shop")
