@@ -19,11 +19,12 @@ _ENABLED = {"O": None, "D": "disabled", "R": "on replicas only", "A": "always"}
 _COMMANDS = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "all"}
 
 # Not-null constraints are said by the columns (18 lists them here too); those of partitions that only repeat a foreign
-# key of their parent get names of the server's choice; constraint triggers are triggers.
+# key of their parent get names of the server's choice; constraint triggers are triggers. Only checks can be inherited or
+# not: on the key of a partition the mark says how it was attached.
 _CONSTRAINTS = f"""
 SELECT k.oid, pg_catalog.quote_ident(k.conname),
        CASE WHEN k.conrelid <> 0 THEN k.conrelid::regclass::text ELSE k.contypid::regtype::text END,
-       pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.connoinherit
+       pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.connoinherit AND k.contype = 'c'
   FROM pg_catalog.pg_constraint k
   JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
  WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND (k.contype <> 'f' OR k.conparentid = 0) AND {USER_SCHEMA}
