@@ -209,7 +209,7 @@ class _Archiver:
                         [
                             find_program("zstd"),
                             f"-{self._request.compression_level}",
-                            f"-T{max(1, self._request.jobs)}",
+                            f"-T{_threads(self._request.jobs)}",
                             *("-q", "-c"),
                         ]
                     ),
@@ -250,6 +250,11 @@ class _Archiver:
             while view:
                 view = view[os.write(target, view) :]
             self._reporter.progress(text, self._done_before + recorder.bytes, self._plan.bytes or None)
+
+
+def _threads(jobs: int) -> int:
+    """Threads of the compressor: tar and this process fill one core, and several threads need more time in sum."""
+    return max(1, jobs - 1)
 
 
 @contextlib.contextmanager

@@ -26,6 +26,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageE
 _SPECIAL = "*?[]{}\\"
 _MOST_ALTERNATIVES = 1000
 _DIRECTORIES = "**"
+#: ``[:alpha:]`` and the like, up to the last bracket.
+_NAMED_CLASS = re.compile(r"(?<!\\)\[([:.=])[^\\]*\1\Z")
 
 #: A name in a pattern: bytes stand for themselves, a text is the pattern of a name.
 Component = Union[bytes, str]
@@ -183,21 +185,30 @@ def _component(pattern: str, name: str) -> Component:
 
 def _class_end(pattern: str, name: str, begin: int) -> int:
     """Index of the ``]`` that closes a set of characters."""
+    end = _find_class_end(name, begin)
+    if end < 0:
+        raise _malformed(
+            pattern, "opens '[' and does not close it", "close it with ], or write \\[ for the character itself"
+        )
+    named = _NAMED_CLASS.search(name, begin + 1, end)
+    if named:
+        raise _malformed(pattern, f"uses {named.group()}], which is not supported", "list the characters")
+    return end
+
+
+def _find_class_end(text: str, begin: int) -> int:
+    """Index of the ``]`` that closes a set of characters, -1 if the name ends before it."""
     index = begin + 1
-    if name[index : index + 1] in ("!", "^"):
+    if text[index : index + 1] in ("!", "^"):
         index += 1
     first = index
-    while index < len(name):
-        if name[index] == "\\":
+    while index < len(text) and text[index] != "/":
+        if text[index] == "\\":
             index += 1
-        elif name[index] == "]" and index > first:
+        elif text[index] == "]" and index > first:
             return index
-        elif name.startswith(("[:", "[.", "[="), index):
-            raise _malformed(pattern, f"uses {name[index : index + 2]}, which is not supported", "list the characters")
         index += 1
-    raise _malformed(
-        pattern, "opens '[' and does not close it", "close it with ], or write \\[ for the character itself"
-    )
+    return -1
 
 
 def _translate(name: str) -> str:
@@ -259,14 +270,14 @@ def _expand_from(pattern: str, index: int, inside: bool) -> tuple[list[str], int
             index += 2
             continue
         if char == "[":
-            end = pattern.find("]", index + 2 + (pattern[index + 1 : index + 2] in ("!", "^")))
-            if end > 0 and "/" not in pattern[index:end]:
+            end = _find_class_end(pattern, index)
+            if end > 0:
                 found = [text + pattern[index : end + 1] for text in found]
                 index = end + 1
                 continue
         if char == "{":
             choices, index = _expand_braces(pattern, index)
-            found = [text + choice for text in found for choice in choices]
+            found = list(dict.fromkeys(text + choice for text in found for choice in choices))
             if len(found) > _MOST_ALTERNATIVES:
                 raise _malformed(
                     pattern, f"has more than {_MOST_ALTERNATIVES} alternatives", "use * or several patterns"

@@ -29,7 +29,7 @@ class Asked(NamedTuple):
 
     Args:
         name: relative to ``/``.
-        parent: whether it is only a directory above something that matches.
+        parent: whether it is only a directory above something that matches, or a link that leads to it.
         link: first name of the same file in another archive.
         segment: the segment that begins with it.
     """
@@ -235,7 +235,7 @@ class Recorder(TarReader):
             values["hardlink"] = "/" + to_text(member.link)
         elif asked.link is not None:
             values["hardlink"] = to_text(asked.link)
-        if asked.parent:
+        if asked.parent and member.type == tarstream.DIRECTORY:
             values["parent"] = True
         return "," + encode(values)[1:-1] if values else ""
 

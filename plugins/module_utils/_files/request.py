@@ -54,7 +54,7 @@ class FilesRequest:
         allow_missing: a pattern that matches nothing is no error.
         allow_unreadable: what cannot be read is left out and named instead of failing the set.
         one_file_system: do not enter other file systems than the one on which a pattern's leading directories end.
-        jobs: threads of the compressor.
+        jobs: processors to use.
         compression_level: of zstd.
         repository: directory of the repository, which is left out.
     """

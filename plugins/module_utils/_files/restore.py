@@ -224,26 +224,24 @@ class _Restorer:
                     os.removedirs(os.path.dirname(path))
 
     def _finish(self, staged: Mapping[str, bytes]) -> None:
-        """Hard links to what was there already, and between archives; attributes of directories that were there."""
+        """Hard links to what was there already, and between archives; then the directories that were there."""
+        listing = self._reader.path(proof_of(self._reader))
         archives = {archive.pattern: archive for archive in self._plan.archives}
-        proof = proof_of(self._reader)
-        crossing = bool(proof.details.get("cross_links")) and not self._request.patterns
-        filtered = any(archive.relink and archive.decisions.filtered for archive in archives.values())
-        if not (crossing or filtered or any(archive.touched for archive in archives.values())):
-            return
+        crossing = bool(proof_of(self._reader).details.get("cross_links")) and not self._request.patterns
+        if crossing or any(archive.relink and archive.decisions.filtered for archive in archives.values()):
+            for archive, index, line in indexed(listing, archives):
+                if b'"hardlink":' in line and archive.decisions.codes[index] in _MADE:
+                    entry = parse(line)
+                    if crossing or entry["type"] == "h":
+                        self._relink(entry, self._root + to_bytes(entry["path"]))
         owners = os.geteuid() == 0
-        for archive, index, line in indexed(self._reader.path(proof), archives):
+        touched = {pattern: archive for pattern, archive in archives.items() if archive.touched and pattern in staged}
+        for archive, index, line in indexed(listing, touched) if touched else ():
             code = archive.decisions.codes[index]
-            if archive.touched and code in (guard.EQUAL, guard.REPLACE) and b',"type":"d"' in line:
+            if code in (guard.EQUAL, guard.REPLACE) and b',"type":"d"' in line:
                 entry = parse(line)
-                directory = staged.get(archive.pattern)
-                if directory is not None:
-                    path = to_bytes(entry["path"])
-                    self._directory(entry, code, directory + path, self._root + path, owners)
-            elif code in _MADE and b'"hardlink":' in line:
-                entry = parse(line)
-                if crossing or entry["type"] == "h":
-                    self._relink(entry, self._root + to_bytes(entry["path"]))
+                path = to_bytes(entry["path"])
+                self._directory(entry, code, staged[archive.pattern] + path, self._root + path, owners)
 
     def _directory(self, entry: Mapping[str, Any], code: int, staged: bytes, target: bytes, owners: bool) -> None:
         if code == guard.REPLACE and os.path.isdir(staged):

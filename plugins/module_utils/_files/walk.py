@@ -65,7 +65,7 @@ class Found(NamedTuple):
     Args:
         path: absolute.
         kind: one of the kinds above.
-        parent: whether it is only a directory above something that matches.
+        parent: whether it is only a directory above something that matches, or a link that leads to it.
     """
 
     path: bytes
@@ -143,6 +143,14 @@ def resolve(glob: Glob, omissions: Omissions, root: bytes = b"") -> tuple[list[G
 
 
 @dataclass
+class Followed:
+    """Symbolic links in the middle of a pattern that a walk came by: their paths, and the patterns that go on there."""
+
+    links: set[str] = field(default_factory=set)
+    globs: list[Glob] = field(default_factory=list)
+
+
+@dataclass
 class _Segment:
     glob: Glob
     device: Optional[int] = None
@@ -187,25 +195,34 @@ class Walker:
             Each segment with what it matches, in order. A segment's entries are to be taken before the next segment.
         """
         waiting = list(globs)
+        crossed_before: set[str] = set()
         while waiting:
-            followed: list[Glob] = []
-            crossed, resolved = resolve(waiting.pop(0), self.omissions, self._root)
-            for segment in crossed if resolved is None else [*crossed, resolved]:
-                if segment.text in self._texts:
-                    self.repeated += 1
-                else:
-                    yield segment, self.segment(segment, followed)
-            waiting[:0] = followed
+            followed = Followed()
+            glob = waiting.pop(0)
+            crossed, resolved = resolve(glob, self.omissions, self._root)
+            for link in crossed:
+                # One that the pattern only goes through is not what it asks for; each archive holds it for itself.
+                if link.text not in (self._texts if link == glob else crossed_before):
+                    crossed_before.add(link.text)
+                    yield link, self.segment(link, None, through=link != glob)
+            if resolved is not None and resolved.text in self._texts:
+                self.repeated += 1
+            elif resolved is not None:
+                yield resolved, self.segment(resolved, followed)
+            crossed_before |= followed.links
+            waiting[:0] = followed.globs
 
-    def segment(self, glob: Glob, followed: Optional[list[Glob]] = None) -> Iterator[Found]:
+    def segment(self, glob: Glob, followed: Optional[Followed] = None, through: bool = False) -> Iterator[Found]:
         """Walk one segment.
 
         Args:
             glob: the segment.
             followed: gets what symbolic links in the middle of the pattern lead to.
+            through: the segment is a link that a pattern goes through, not what it asks for.
         """
         walk = _SegmentWalk(self, _Segment(glob), followed)
-        yield from walk.run()
+        for found in walk.run():
+            yield found._replace(parent=True) if through else found
         self._texts.add(glob.text)
         self._walked.append(walk.segment)
 
@@ -264,7 +281,7 @@ class Walker:
 class _SegmentWalk:
     """One walk along one segment."""
 
-    def __init__(self, walker: Walker, segment: _Segment, followed: Optional[list[Glob]]) -> None:
+    def __init__(self, walker: Walker, segment: _Segment, followed: Optional[Followed]) -> None:
         self.segment = segment
         self._walker = walker
         self._followed = followed
@@ -402,10 +419,11 @@ class _SegmentWalk:
         if not stat.S_ISDIR(status.st_mode):
             return
         yield from self._flush()
-        yield Found(path, LINK, False)
+        yield Found(path, LINK, True)
         if self._followed is not None:
             names = tuple(part for part in path.split(b"/") if part)
-            self._followed.extend(
+            self._followed.links.add(Glob(names).text)
+            self._followed.globs.extend(
                 Glob((*names, *self._components[state:]))
                 for state in sorted(explicit)
                 if state and self._components[state - 1] != _STATE_DIRECTORIES
