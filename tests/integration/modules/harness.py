@@ -226,6 +226,7 @@ class Ansible:
         )
         play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": written}]
         path = self.folder / "playbook.json"
+        path.touch(mode=0o600)
         path.write_text(json.dumps(play))
         python = f"ansible_python_interpreter={sys.executable}"
         return ["ansible-playbook", "-i", "localhost,", "-e", python, *arguments, str(path)]
