@@ -15,6 +15,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     options,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.catalog_tables import column_text
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.deparsed import stable
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import ProofObject
 
 _ROUTINES = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window function"}
@@ -161,8 +162,8 @@ def routines(catalog: Catalog) -> Iterator[ProofObject]:
     for row in catalog.objects("pg_proc", _ROUTINE.format(body=body)):
         (oid, prokind, name, owner, access, language, volatility, strict, definer, leakproof, parallel, cost, rows,
          arguments, result, source, binary, settings, support, transforms, sql_body, aggregate) = row  # fmt: skip
-        definition = [language, volatility, strict, leakproof, parallel, cost, rows, arguments, result, source, binary,
-                      support, transforms, sql_body, aggregate]  # fmt: skip
+        definition = [language, volatility, strict, leakproof, parallel, cost, rows, stable(arguments), result, source,
+                      binary, support, transforms, stable(sql_body), aggregate]  # fmt: skip
         attributes = {"security definer": definer, "settings": options(settings)}
         kind = _ROUTINES[prokind]
         yield catalog.make(kind, name, "pg_proc", oid, definition, owner, access, attributes)

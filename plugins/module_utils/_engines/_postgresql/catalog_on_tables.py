@@ -13,6 +13,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     Catalog,
     options,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.deparsed import stable
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import ProofObject
 
 _ENABLED = {"O": None, "D": "disabled", "R": "on replicas only", "A": "always"}
@@ -80,7 +81,7 @@ def constraints(catalog: Catalog) -> Iterator[ProofObject]:
                 f"{name} on {owner}",
                 "pg_constraint",
                 oid,
-                [definition, no_inherit],
+                [stable(definition), no_inherit],
                 attributes={"validated": None if validated else "no"},
             )
 
@@ -96,7 +97,7 @@ def indexes(catalog: Catalog) -> Iterator[ProofObject]:
             "tablespace": tablespace,
             "statistics": options(targets),
         }
-        yield catalog.make("index", name, "pg_class", oid, [definition], attributes=attributes)
+        yield catalog.make("index", name, "pg_class", oid, [stable(definition)], attributes=attributes)
 
 
 def triggers(catalog: Catalog) -> Iterator[ProofObject]:
@@ -106,7 +107,7 @@ def triggers(catalog: Catalog) -> Iterator[ProofObject]:
         if ("pg_class", owner) in catalog.members:
             continue
         attributes = {"state": _ENABLED.get(enabled, enabled)}
-        yield catalog.make("trigger", f"{name} on {table}", "pg_trigger", oid, [definition], attributes=attributes)
+        yield catalog.make("trigger", f"{name} on {table}", "pg_trigger", oid, [stable(definition)], attributes=attributes)
 
 
 def rules(catalog: Catalog) -> Iterator[ProofObject]:
@@ -115,7 +116,7 @@ def rules(catalog: Catalog) -> Iterator[ProofObject]:
         if ("pg_class", owner) in catalog.members:
             continue
         attributes = {"state": _ENABLED.get(enabled, enabled)}
-        yield catalog.make("rule", f"{name} on {table}", "pg_rewrite", oid, [definition], attributes=attributes)
+        yield catalog.make("rule", f"{name} on {table}", "pg_rewrite", oid, [stable(definition)], attributes=attributes)
 
 
 def policies(catalog: Catalog) -> Iterator[ProofObject]:
@@ -126,7 +127,7 @@ def policies(catalog: Catalog) -> Iterator[ProofObject]:
             "kind": "permissive" if permissive else "restrictive",
             "roles": roles,
         }
-        yield catalog.make("policy", f"{name} on {table}", "pg_policy", oid, [using, check], attributes=attributes)
+        yield catalog.make("policy", f"{name} on {table}", "pg_policy", oid, [stable(using), stable(check)], attributes=attributes)
 
 
 def statistics(catalog: Catalog) -> Iterator[ProofObject]:
@@ -135,4 +136,4 @@ def statistics(catalog: Catalog) -> Iterator[ProofObject]:
     query = _STATISTICS.format(target=target)
     for oid, name, owner, definition, goal in catalog.objects("pg_statistic_ext", query):
         attributes = {"target": goal}
-        yield catalog.make("statistics", name, "pg_statistic_ext", oid, [definition], owner, attributes=attributes)
+        yield catalog.make("statistics", name, "pg_statistic_ext", oid, [stable(definition)], owner, attributes=attributes)

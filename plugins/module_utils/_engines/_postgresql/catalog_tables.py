@@ -19,6 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     plain,
     shown,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.deparsed import stable
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import ProofObject
 
 TABLE = "table"
@@ -128,9 +129,9 @@ def column_text(row: Sequence[Any]) -> str:
     if identity:
         words.append(_IDENTITY[identity])
     elif generated:
-        words.append(f"generated always as ({default}) {'stored' if generated == 's' else 'virtual'}")
+        words.append(f"generated always as ({stable(default)}) {'stored' if generated == 's' else 'virtual'}")
     elif default is not None:
-        words.append(f"default {default}")
+        words.append(f"default {stable(default)}")
     if storage:
         words.append(f"storage {_STORAGE[storage]}")
     if compression:
@@ -166,8 +167,8 @@ def relations(catalog: Catalog, columns: Mapping[int, Sequence[Any]]) -> Iterato
         above = parents.get(oid, [])
         attributes = {
             "persistence": _PERSISTENCE.get(persistence, persistence),
-            "partition key": key,
-            "partition bound": bound,
+            "partition key": stable(key),
+            "partition bound": stable(bound),
             "partition of" if bound else "inherits": above,
             "options": options(reloptions),
             "toast options": options(toast),
@@ -193,7 +194,7 @@ def relations(catalog: Catalog, columns: Mapping[int, Sequence[Any]]) -> Iterato
             "pg_class",
             oid,
             owner=owner,
-            definition=None if definition is None else [definition],
+            definition=None if definition is None else [stable(definition)],
         )
         texts = {**plain(attributes), **column_attributes(catalog, rows), **made.attributes}
         yield oid, dataclasses.replace(made, attributes=texts, grants=tuple(grants))
