@@ -20,8 +20,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._codec import write_bytes
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import VIEW, Catalog, Table
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server, quote_name
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.events import (
+    events_script,
+    needs_own_script,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows import (
     load_statement,
@@ -286,6 +291,11 @@ def dump_definitions(server: Server, catalog: Catalog, directory: str, level: in
             arguments += [f"--ignore-table={catalog.database}.{name}" for name in views]
         elif part == "views":
             names = views
+        elif part == "events" and needs_own_script(catalog.database):
+            path = os.path.join(directory, f"{part}.sql{ZSTD}")
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            write_bytes(path, events_script(catalog.database, catalog.of_kind("event")), level)
+            continue
         _dump_part(server, catalog.database, os.path.join(directory, f"{part}.sql{ZSTD}"), arguments, names, level)
     return parts
 

@@ -90,7 +90,7 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
     warnings: list[str] = []
     with server.session() as session:
         dead = set(leftovers(session))
-        chosen, skipped, found = _choose(session, request, dead)
+        chosen, skipped, found = _choose(session, manifest, request, dead)
         problems += found
         privileges = global_privileges(session)
         wanted = {**_FOR_RESTORE, **(_FOR_ROLES if request.roles == "all" else {})}
@@ -125,15 +125,20 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
     return Preflight(plan, accounts, enable)
 
 
-def _choose(session: Session, request: RestoreRequest, dead: set[str]) -> tuple[dict[str, str], list[str], list[str]]:
+def _choose(
+    session: Session, manifest: Manifest, request: RestoreRequest, dead: set[str]
+) -> tuple[dict[str, str], list[str], list[str]]:
     chosen: dict[str, str] = {}
     skipped: list[str] = []
     problems: list[str] = []
     for recorded, name in request.databases.items():
-        if name not in dead and exists(session, name) and not is_empty(session, name):
-            if request.if_exists == SKIP:
-                skipped.append(name)
-                continue
+        there = name not in dead and exists(session, name)
+        filled = there and not is_empty(session, name)
+        # An empty database is as good as none, but for one that was empty when it was backed up.
+        if request.if_exists == SKIP and there and (filled or not _artefact(manifest, recorded).details.get("parts")):
+            skipped.append(name)
+            continue
+        if filled:
             problems.append(
                 f"Database {name} exists on this server and is not empty. Drop it, choose another name, "
                 "or let existing databases be skipped (if_exists: skip)."
