@@ -151,7 +151,11 @@ class _Job:
         delay = _FIRST_DELAY
         failures = 0
         asked = time.monotonic()
+        controller = os.getppid()
         while True:
+            if os.getppid() != controller:
+                # It was killed, and nobody waits for the result.
+                raise _Stopped(signal.SIGTERM)
             try:
                 record, running = self._look(delay)
                 delay = min(delay * _DELAY_FACTOR, _LONGEST_DELAY)

@@ -165,12 +165,13 @@ class Workplace:
         """Folders of sets that are being written."""
         return list(self.repository.glob("*/*/*.partial"))
 
-    def assert_clean(self, sets: int = 0) -> None:
+    def assert_clean(self, sets: int = 0, temporary_files: bool = True) -> None:
         """No process, no temporary file, no unfinished set, and as many sealed sets as there should be."""
         until(lambda: not self.processes(), "every process has ended")
         assert self.partial() == []
         assert len(self.sets()) == sets
-        assert [str(path) for path in self.tmp.rglob("*")] == []
+        if temporary_files:
+            assert [str(path) for path in self.tmp.rglob("*")] == []
 
 
 def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def test_a_task_without_log_shows_no_progress(work: Workplace, ansible: Ansible,
     work.assert_clean(sets=1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_playbook_cancels_its_job(
     work: Workplace, ansible: Ansible, pg_sample: Sample, number: signal.Signals
 ) -> None:
@@ -114,12 +114,13 @@ def test_an_interrupted_playbook_cancels_its_job(
             os.killpg(process.pid, number)  # as a terminal does
         else:
             process.send_signal(number)
-        process.communicate(timeout=60)
+        process.wait()
         until(lambda: not work.partial(), "the module has cleaned up")
         until(lambda: not list((ansible.folder / "async").iterdir()), "the job's files are gone")
     finally:
         end_group(process)
-    work.assert_clean()
+    # Ansible's own controller leaves its temporary files when it is killed.
+    work.assert_clean(temporary_files=False)
 
 
 # secrets
