@@ -150,7 +150,7 @@ class _Archiver:
     def _refuse(self) -> None:
         total = self._omissions.total("unreadable")
         if total and not self._request.allow_unreadable:
-            names = [shown(to_text(path)) for path in self._omissions.names["unreadable"]]
+            names = [shown(to_text(path)) for path in sorted(self._omissions.names["unreadable"])]
             more = [f"and {total - len(names)} more"] if total > len(names) else []
             raise BackupError(
                 f"{total} {'entry' if total == 1 else 'entries'} could not be read; no set was made.",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
+from collections.abc import Collection
 from typing import Callable, Optional, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._files import tarstream
@@ -52,15 +53,20 @@ class Guard(TarReader):
     Args:
         decisions: of this archive.
         write: takes what tar shall extract; None if everything is, and handed on by the caller itself.
+        above: directories that are not in the archive, though what is below them is; they exist already.
     """
 
     def __init__(
-        self, decisions: Decisions, write: Optional[Callable[[Union[bytes, memoryview]], None]] = None
+        self,
+        decisions: Decisions,
+        write: Optional[Callable[[Union[bytes, memoryview]], None]] = None,
+        above: Collection[bytes] = (),
     ) -> None:
         super().__init__()
         self._codes = decisions.codes
         self._names = decisions.names
         self._write = write
+        self._above = frozenset(above)
         self._index = 0
         self._directories: list[bytes] = []
         #: Headers of the directories above, as far as they have not been handed on.
@@ -109,11 +115,10 @@ class Guard(TarReader):
         if name in (b"", b".", b"..") or b"\0" in path or (not parent and path[:1] == b"/"):
             raise _refused(path, "leaves the directory that it belongs to")
         directories = self._directories
-        while directories and directories[-1] != parent:
-            directories.pop()
-            self._waiting.pop()
-        if parent and not directories:
-            raise _refused(path, "does not follow the directory that it belongs to")
+        if directories and directories[-1] == parent:
+            pass
+        elif parent or directories:
+            self._go_to(path, parent)
         index = self._index
         if index >= len(self._codes):
             raise _refused(path, "is not in the listing")
@@ -122,6 +127,8 @@ class Guard(TarReader):
         self._index = index + 1
         if member.type == tarstream.HARDLINK:
             self._check_link(member)
+        if path in self._above:
+            raise _refused(path, "takes the place of a directory above")
         forwarded = self._codes[index] in _FORWARDED
         if member.type == tarstream.DIRECTORY:
             directories.append(path)
@@ -132,6 +139,21 @@ class Guard(TarReader):
         if forwarded or self._codes[index] == RELINK:
             self._hand_on(len(self._waiting))
         return forwarded
+
+    def _go_to(self, path: bytes, parent: bytes) -> None:
+        """Leave directories for the one that a member belongs to, which must have come, or be above the archive."""
+        directories = self._directories
+        while directories and directories[-1] != parent and not parent.startswith(directories[-1] + b"/"):
+            directories.pop()
+            self._waiting.pop()
+        while parent and (not directories or directories[-1] != parent):
+            begin = len(directories[-1]) + 1 if directories else 0
+            end = parent.find(b"/", begin)
+            missing = parent if end < 0 else parent[:end]
+            if missing not in self._above:
+                raise _refused(path, "does not follow the directory that it belongs to")
+            directories.append(missing)
+            self._waiting.append(None)
 
     def _hand_on(self, count: int) -> None:
         """Hand on the directories above something that is handed on."""

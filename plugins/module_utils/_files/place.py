@@ -14,12 +14,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import grp
 import os
+import pwd
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
-from typing import Optional, Union
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import shown
@@ -39,7 +41,9 @@ def staging(place: bytes) -> Iterator[bytes]:
         OSError: it cannot be made.
     """
     _sweep(place)
+    before = os.stat(place)
     path = tempfile.mkdtemp(prefix=_PREFIX, dir=place)
+    made = os.stat(place)
     descriptor = os.open(path, _OPEN)
     try:
         # Held as long as this process lives, so that no other one sweeps it.
@@ -49,10 +53,11 @@ def staging(place: bytes) -> Iterator[bytes]:
             os.removexattr(descriptor, _ACL_DEFAULT)
         yield path
     finally:
-        times = os.stat(place)
+        now = os.stat(place)
         remove(path)
         os.close(descriptor)
         # Our coming and going is no change of the directory.
+        times = before if now.st_mtime_ns == made.st_mtime_ns else now
         with contextlib.suppress(PermissionError):
             os.utime(place, ns=(times.st_atime_ns, times.st_mtime_ns))
 
@@ -91,10 +96,10 @@ def _sweep(place: bytes) -> None:
 def remove(path: bytes) -> None:
     """Remove a tree of our own, also directories that were restored without permission to change them."""
 
-    def permit(_function: object, failed: bytes, _info: object) -> None:
-        parent = failed if os.path.isdir(failed) and not os.path.islink(failed) else os.path.dirname(failed)
-        for directory in {parent, os.path.dirname(failed)}:
-            if directory.startswith(path):
+    def permit(_function: object, name: str, _info: object) -> None:
+        failed = os.fsencode(name)
+        for directory in (os.path.dirname(failed), failed):
+            if directory.startswith(path) and os.path.isdir(directory) and not os.path.islink(directory):
                 os.chmod(directory, stat.S_IRWXU)
         if os.path.isdir(failed) and not os.path.islink(failed):
             shutil.rmtree(failed)
@@ -138,8 +143,9 @@ class Placer:
         if os.fstat(source).st_dev != os.fstat(target).st_dev:
             self._across(source, target, path)
             return
-        for name in os.listdir(f"/proc/self/fd/{source}".encode()):
-            self._move(source, target, name, path + b"/" + name)
+        with _writable(source), _writable(target):
+            for name in os.listdir(f"/proc/self/fd/{source}".encode()):
+                self._move(source, target, name, path + b"/" + name)
 
     def _across(self, source: int, target: int, path: bytes) -> None:
         """Go on in another file system: what remains is copied there first, so that each file still appears at once."""
@@ -180,9 +186,6 @@ class Placer:
         self._rename(source, target, name, staged, path)
 
     def _descend(self, source: int, target: int, name: bytes, path: bytes, linked: bool) -> None:
-        mode = os.stat(name, dir_fd=source, follow_symlinks=False).st_mode
-        if os.geteuid() != 0 and mode & stat.S_IRWXU != stat.S_IRWXU:
-            os.chmod(name, stat.S_IMODE(mode) | stat.S_IRWXU, dir_fd=source)
         below = os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=source)
         try:
             beneath = os.open(name, _OPEN | (0 if linked else os.O_NOFOLLOW), dir_fd=target)
@@ -192,8 +195,6 @@ class Placer:
                 os.close(beneath)
         finally:
             os.close(below)
-            if os.geteuid() != 0:
-                os.chmod(name, stat.S_IMODE(mode), dir_fd=source)
 
     def _rename(self, source: int, target: int, name: bytes, staged: os.stat_result, path: bytes) -> None:
         try:
@@ -217,6 +218,21 @@ class Placer:
         )
 
 
+@contextlib.contextmanager
+def _writable(directory: int) -> Iterator[None]:
+    """Let the owner change a directory meanwhile; root may anyhow."""
+    status = os.fstat(directory)
+    mode = stat.S_IMODE(status.st_mode)
+    if os.geteuid() == 0 or os.geteuid() != status.st_uid or mode & stat.S_IRWXU == stat.S_IRWXU:
+        yield
+        return
+    os.chmod(directory, mode | stat.S_IRWXU)
+    try:
+        yield
+    finally:
+        os.chmod(directory, mode)
+
+
 def link(first: bytes, path: bytes) -> None:
     """Make a path a further name of a file, in one step.
 
@@ -227,6 +243,24 @@ def link(first: bytes, path: bytes) -> None:
         temporary = own + b"/link"
         os.link(first, temporary, follow_symlinks=False)
         os.rename(temporary, path)
+
+
+def make_like(path: bytes, recorded: Mapping[str, Any], numeric_owner: bool) -> None:
+    """Give a directory of our own its recorded owner, mode and time.
+
+    Raises:
+        OSError: they cannot be set.
+    """
+    if os.geteuid() == 0:
+        uid, gid = recorded["uid"], recorded["gid"]
+        if not numeric_owner:
+            with contextlib.suppress(KeyError):
+                uid = pwd.getpwnam(recorded["user"]).pw_uid
+            with contextlib.suppress(KeyError):
+                gid = grp.getgrnam(recorded["group"]).gr_gid
+        os.chown(path, uid, gid)
+    os.chmod(path, int(recorded["mode"], 8))
+    os.utime(path, ns=(recorded["mtime"], recorded["mtime"]))
 
 
 def copy_attributes(source: bytes, target: bytes, owners: bool) -> None:

@@ -9,17 +9,26 @@ from __future__ import annotations
 import collections
 import hashlib
 import os
+import stat
 from typing import Any, NamedTuple, Optional, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._files import tarstream
-from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import Digest, shown, special_records
+from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import (
+    Digest,
+    group_name,
+    octal_mode,
+    shown,
+    special_records,
+    user_name,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import to_text
 from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import ListingWriter, encode, encode_text
 from ansible_collections.vya.backupdb.plugins.module_utils._files.tarstream import Member, SparseMap, TarReader
 from ansible_collections.vya.backupdb.plugins.module_utils._files.walk import Omissions
 
 _MOST_OWNERS = 1000
+_MOST_ABOVE = 1000
 _MOST_FRAGMENTS = 10_000
 _TYPES = {tarstream.DIRECTORY: "d", tarstream.LINK: "l", tarstream.FIFO: "p", tarstream.HARDLINK: "h"}
 
@@ -111,11 +120,13 @@ class Recorder(TarReader):
         self._users: set[str] = set()
         self._groups: set[str] = set()
         self._acls = False
+        self._above: list[dict[str, Any]] = []
         self._fragments: dict[bytes, str] = {}
         self._begun: Optional[_Begun] = None
         self._users: set[str] = set()
         self._groups: set[str] = set()
         self._acls = False
+        self._above: list[dict[str, Any]] = []
         self._fragments: dict[bytes, str] = {}
         self._digest = Digest()
         self._map: Optional[SparseMap] = None
@@ -137,6 +148,7 @@ class Recorder(TarReader):
             "users": sorted(self._users),
             "groups": sorted(self._groups),
             "acls": self._acls,
+            "above": self._above,
         }
 
     def whole(self, member: Member, data: memoryview) -> None:
@@ -191,11 +203,26 @@ class Recorder(TarReader):
     def _missing(self, asked: Asked) -> None:
         path = b"/" + asked.name
         try:
-            os.lstat(path)
+            status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             self._omissions.add("vanished", path)
+            return
         except OSError:
             self._omissions.add("unreadable", path)
+            return
+        if asked.parent and stat.S_ISDIR(status.st_mode) and len(self._above) < _MOST_ABOVE:
+            # Whoever may pass through a directory, but not list it, cannot archive it. What is below can be all the same.
+            self._above.append(
+                {
+                    "path": to_text(path),
+                    "mode": octal_mode(status.st_mode),
+                    "uid": status.st_uid,
+                    "gid": status.st_gid,
+                    "user": user_name(status.st_uid),
+                    "group": group_name(status.st_gid),
+                    "mtime": status.st_mtime_ns,
+                }
+            )
         else:
             self._omissions.add("unreadable", path)
 

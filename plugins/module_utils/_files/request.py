@@ -133,7 +133,7 @@ def describe(omissions: Omissions, kinds: Sequence[str], names: int = 20) -> lis
     for kind in kinds:
         total = omissions.total(kind)
         if total:
-            first = [shown(to_text(path)) for path in omissions.names[kind][:names]]
+            first = [shown(to_text(path)) for path in sorted(omissions.names[kind])[:names]]
             more = f" and {total - len(first)} more" if total > len(first) else ""
             lines.append(f"{total} {'entry' if total == 1 else 'entries'} {KINDS[kind]}: {', '.join(first)}{more}")
     return lines

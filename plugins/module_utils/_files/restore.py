@@ -25,7 +25,13 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import
 from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import to_bytes, to_text
 from ansible_collections.vya.backupdb.plugins.module_utils._files.guard import Guard
 from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import parse
-from ansible_collections.vya.backupdb.plugins.module_utils._files.place import Placer, copy_attributes, link, staging
+from ansible_collections.vya.backupdb.plugins.module_utils._files.place import (
+    Placer,
+    copy_attributes,
+    link,
+    make_like,
+    staging,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._files.plan import (
     REPLACE,
     ArchivePlan,
@@ -147,6 +153,9 @@ class _Restorer:
         """Extract what is to be restored into a directory of our own, and make sure that the archive is whole."""
         check = _Check(self._reader, artefact)
         check.start()
+        above = [(directory + to_bytes(item["path"]), item) for item in artefact.details.get("above", ())]
+        for path, _item in above:
+            os.makedirs(path, exist_ok=True)
         try:
             self._run_programs(archive, artefact, directory)
         except (ProcessError, DamagedSet):
@@ -154,6 +163,13 @@ class _Restorer:
             check.finish()
             raise
         check.finish()
+        for path, item in reversed(above):
+            with os.scandir(path) as entries:
+                used = any(entries)
+            if used:
+                make_like(path, item, self._request.numeric_owner)
+            else:
+                os.rmdir(path)
 
     def _run_programs(self, archive: ArchivePlan, artefact: Artefact, directory: bytes) -> None:
         with contextlib.ExitStack() as stack:
@@ -165,7 +181,7 @@ class _Restorer:
             command = tartool.extract_command(to_text(directory), self._request.numeric_owner, acls)
             tar = stack.enter_context(start(command, stdin=PIPE, on_stderr=self._say))
             try:
-                self._copy(archive, zstd, tar)
+                self._copy(archive, artefact, zstd, tar)
                 tar.stdin.close()
             except BrokenPipeError:
                 # tar has ended; its exit code says why.
@@ -180,13 +196,14 @@ class _Restorer:
                 ) from error
             tar.wait()
 
-    def _copy(self, archive: ArchivePlan, zstd: Process, tar: Process) -> None:
+    def _copy(self, archive: ArchivePlan, artefact: Artefact, zstd: Process, tar: Process) -> None:
         source, target = zstd.stdout.fileno(), tar.stdin.fileno()
         for descriptor in (source, target):
             tartool.widen(descriptor)
         filtered = archive.decisions.filtered
         sink = _Sink(target)
-        watch = Guard(archive.decisions, sink.write if filtered else None)
+        above = [to_bytes(item["path"])[1:] for item in artefact.details.get("above", ())]
+        watch = Guard(archive.decisions, sink.write if filtered else None, above)
         text = f"restoring {shown(archive.pattern)}"
         before = self._extracted
         while True:
