@@ -16,6 +16,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.archive import
     archive,
     plan_archive,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._files.instructions import restore_instructions
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifest, timestamp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     JOBS,
@@ -61,21 +62,6 @@ SPEC = Spec(
     }
 )
 
-_INSTRUCTIONS = """## Files
-
-Each archive is one of GNU tar, compressed by zstd; the names in it have no leading slash. As root, to look at one and to
-extract it under another directory:
-
-```sh
-zstd -dc 'files/<archive>' | tar --list --verbose
-zstd -dc 'files/<archive>' | tar --extract --preserve-permissions --acls --xattrs --xattrs-include='*' --sparse -C /somewhere
-```
-
-Extract into `/` to put the files where they came from. Add `--numeric-owner` for the recorded numbers of owners and groups
-instead of their names. `proof.jsonl.zst` lists every file with its mode, owner, times and SHA-256, one JSON object a line:
-`zstd -dc proof.jsonl.zst`.
-"""
-
 
 def run(request: Request) -> dict[str, Any]:
     """Archive the files, or say what would be archived.
@@ -100,7 +86,7 @@ def run(request: Request) -> dict[str, Any]:
     )
     reporter.phase("plan")
     repository.check_writable()
-    plan = plan_archive(wanted)
+    plan = plan_archive(wanted, exact=request.check)
     for text in plan.warnings:
         reporter.warn(text)
     problems = [*plan.problems, space_problem(repository, plan.estimated_bytes)]
@@ -158,7 +144,7 @@ def _archive(
             phases=dict(reporter.phases),
             details=outcome.details,
         )
-        manifest = with_readme(writer, manifest, _INSTRUCTIONS)
+        manifest = with_readme(writer, manifest, restore_instructions(manifest))
         path = writer.seal(manifest)
     stored = stored_bytes(manifest.artefacts, "archive")
     return {
