@@ -77,7 +77,7 @@ def _add_objects(connection: psycopg.Connection) -> None:
 
 def _add_large_objects(connection: psycopg.Connection, settings: Settings, prose: Prose) -> None:
     source = random.Random("large objects")
-    for _ in range(settings.rows(LARGE_OBJECTS)):
+    for _number in range(settings.rows(LARGE_OBJECTS)):
         # half of it is like pictures, half like text
         data = source.randbytes(LARGE_OBJECT_BYTES // 2)
         while len(data) < LARGE_OBJECT_BYTES:
