@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.mysql import MysqlEngine
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
@@ -20,6 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._proof.compare import
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
 from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
+
 from tests.integration.modules.harness import call
 from tests.support.mariadb import MariaDBServer
 

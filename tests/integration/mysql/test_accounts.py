@@ -10,9 +10,9 @@ from typing import Any
 
 import pymysql
 import pytest
-
 from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_bytes
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+
 from tests.integration.modules.harness import call
 from tests.integration.mysql.conftest import Journey, engine, script
 from tests.support.mariadb import MariaDBServer
