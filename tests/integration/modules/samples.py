@@ -69,6 +69,7 @@ def postgresql_sample(server: PostgresServer) -> Sample:
     server.sql(
         "CREATE TABLE orders (id int PRIMARY KEY, note text);"
         "INSERT INTO orders SELECT n, md5(n::text) FROM generate_series(1, 500) n;"
+        "UPDATE orders SET note = E'line\\nbreak\\ttab \\\\ back' WHERE id = 1; UPDATE orders SET note = NULL WHERE id = 2;"
         "CREATE TABLE items (id int PRIMARY KEY, order_id int REFERENCES orders);"
         "INSERT INTO items SELECT n, n FROM generate_series(1, 300) n;"
         "GRANT SELECT ON orders TO reporting",
@@ -88,6 +89,7 @@ def mariadb_sample(server: MariaDBServer) -> Sample:
     server.sql(
         "CREATE TABLE orders (id int PRIMARY KEY, note text);"
         "INSERT INTO orders SELECT seq, md5(seq) FROM seq_1_to_500;"
+        "UPDATE orders SET note = 'line\\nbreak\\ttab \\\\ back' WHERE id = 1; UPDATE orders SET note = NULL WHERE id = 2;"
         "CREATE TABLE items (id int PRIMARY KEY, order_id int, FOREIGN KEY (order_id) REFERENCES orders (id));"
         "INSERT INTO items SELECT seq, seq FROM seq_1_to_300;"
         "GRANT SELECT ON shop.orders TO reporting",
