@@ -31,7 +31,8 @@ _LONGEST_SHOWN = 300
 _MEMBERS = "SELECT classid::regclass::text, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'"
 _COMMENTS = """
 SELECT classoid::regclass::text, objoid, objsubid, description FROM pg_catalog.pg_description
- WHERE objoid >= 16384 OR classoid IN ('pg_catalog.pg_namespace'::regclass, 'pg_catalog.pg_extension'::regclass)
+ WHERE objoid >= 16384 OR classoid IN ('pg_catalog.pg_namespace'::regclass, 'pg_catalog.pg_extension'::regclass,
+                                       'pg_catalog.pg_largeobject'::regclass)
 """
 _LABELS = "SELECT classoid::regclass::text, objoid, objsubid, provider, label FROM pg_catalog.pg_seclabel"
 

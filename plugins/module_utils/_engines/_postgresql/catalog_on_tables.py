@@ -16,6 +16,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.deparsed import stable
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import ProofObject
 
+_NOT_VALID = " NOT VALID"
 _ENABLED = {"O": None, "D": "disabled", "R": "on replicas only", "A": "always"}
 _COMMANDS = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "all"}
 
@@ -81,7 +82,7 @@ def constraints(catalog: Catalog) -> Iterator[ProofObject]:
                 f"{name} on {owner}",
                 "pg_constraint",
                 oid,
-                [stable(definition), no_inherit],
+                [stable(definition.removesuffix(_NOT_VALID)), no_inherit],
                 attributes={"validated": None if validated else "no"},
             )
 

@@ -19,6 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     digest,
     options,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.deparsed import stable_all
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import ProofObject
 
 EXTENSION = "extension"
@@ -96,10 +97,9 @@ def extensions(catalog: Catalog) -> Iterator[ProofObject]:
 def languages(catalog: Catalog) -> Iterator[ProofObject]:
     """Procedural languages. One that an extension made counts for who may use it."""
     for oid, name, owner, access, parts in catalog.rows(_LANGUAGES):
-        if oid < FIRST_USER_OID:
-            # What the server's own superuser, whatever its name, may do is not the point.
-            access = [item for item in access if acl.parse_item(item)[0].grantee != owner]
-        yield catalog.make("language", name, "pg_language", oid, parts, _given(oid, owner), access)
+        # What the server's own superuser, whatever its name, may do with what initdb made is not the point.
+        counted = [item for item in access if oid >= FIRST_USER_OID or acl.parse_item(item)[0].grantee != owner]
+        yield catalog.make("language", name, "pg_language", oid, parts, _given(oid, owner), counted)
 
 
 def _given(oid: int, owner: str) -> Optional[str]:
@@ -165,7 +165,7 @@ def publications(catalog: Catalog) -> Iterator[ProofObject]:
             "deletes": deletes,
             "truncates": truncates,
             "via partition root": via_root,
-            "tables": tables,
+            "tables": stable_all(tables),
             "schemas": schemas,
         }
         yield catalog.make("publication", name, "pg_publication", oid, None, owner, attributes=attributes)
