@@ -85,13 +85,25 @@ class SetWriter:
         return path
 
     def finish(
-        self, kind: str, name: str, format: str, codec: str, details: Optional[Mapping[str, Any]] = None
+        self,
+        kind: str,
+        name: str,
+        format: str,
+        codec: str,
+        details: Optional[Mapping[str, Any]] = None,
+        hashed: Optional[tuple[int, str]] = None,
     ) -> Artefact:
-        """Declare an artefact complete: its files are measured, hashed and synced, and belong to this process's account."""
+        """Declare an artefact complete: its files are measured, hashed and synced, and belong to this process's account.
+
+        Args:
+            kind, name: as when it was created.
+            format, codec, details: see :class:`Artefact`.
+            hashed: bytes and SHA-256 of an artefact that is a single file, where it was hashed while it was written.
+        """
         path = self._paths[kind, name]
         with explaining(self.directory):
             paths = list(files_below(path)) if os.path.isdir(path) else [path]
-            entries = tuple(self._finish_file(item) for item in paths)
+            entries = tuple(self._finish_file(item, hashed) for item in paths)
             if os.path.isdir(path):
                 for parent, _names, _files in os.walk(path):
                     _own(parent, DIRECTORY_MODE)
@@ -101,9 +113,9 @@ class SetWriter:
             self._artefacts.append(artefact)
         return artefact
 
-    def _finish_file(self, path: str) -> FileEntry:
+    def _finish_file(self, path: str, hashed: Optional[tuple[int, str]]) -> FileEntry:
         _own(path, FILE_MODE)
-        size, sha256 = hash_file(path)
+        size, sha256 = hashed if hashed and hashed[0] == os.path.getsize(path) else hash_file(path)
         sync(path)
         return FileEntry(os.path.relpath(path, self._partial), size, sha256)
 

@@ -23,6 +23,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._files import tartool
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import shown
+from ansible_collections.vya.backupdb.plugins.module_utils._files.follower import Follower
 from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import parse, to_text
 from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import ListingWriter, encode, explained
 from ansible_collections.vya.backupdb.plugins.module_utils._files.recorder import Asked, Recorder
@@ -168,16 +169,19 @@ class _Archiver:
         first = next(names, None)
         recorder = Recorder(listing, asked, self._omissions)
         artefact = None
+        hashed: Optional[tuple[int, str]] = None
         if first is not None:
             path = self._writer.create_file("archive", pattern, ".tar.zst")
-            self._stream(pattern, path, _chain(first, names), recorder)
+            with Follower(path) as follower:
+                self._stream(pattern, path, _chain(first, names), recorder)
+                hashed = follower.finish()
         found = PatternPlan(pattern, recorder.entries, recorder.files, recorder.bytes)
         listing.write(encode({"end": {"entries": found.entries, "files": found.files, "bytes": found.bytes}}) + "\n")
         missing = not found.entries and self._walker.repeated == before and not self._omissions.total("unreadable")
         if missing and not self._request.allow_missing:
             raise UsageError(*nothing(pattern))
         if first is not None:
-            artefact = self._writer.finish("archive", pattern, "tar", "zstd", recorder.facts())
+            artefact = self._writer.finish("archive", pattern, "tar", "zstd", recorder.facts(), hashed)
         return found, segments, artefact
 
     def _names(self, pattern: str, asked: collections.deque[Asked], segments: list[str]) -> Iterator[bytes]:
@@ -249,7 +253,8 @@ class _Archiver:
             view = memoryview(chunk)
             while view:
                 view = view[os.write(target, view) :]
-            self._reporter.progress(text, self._done_before + recorder.bytes, self._plan.bytes or None)
+            done = self._done_before + recorder.bytes
+            self._reporter.progress(text, done, self._plan.bytes if done <= self._plan.bytes else None)
 
 
 def _threads(jobs: int) -> int:
