@@ -37,9 +37,15 @@ class ArtefactWriter(Protocol):
         """Make an empty file, mode 0600, for an artefact; returns its absolute path."""
 
     def finish(
-        self, kind: str, name: str, format: str, codec: str, details: Optional[Mapping[str, Any]] = None
+        self,
+        kind: str,
+        name: str,
+        format: str,
+        codec: str,
+        details: Optional[Mapping[str, Any]] = None,
+        hashed: Optional[tuple[int, str]] = None,
     ) -> Artefact:
-        """Declare an artefact complete: its files are measured, hashed and synced."""
+        """Declare an artefact complete: its files are measured, hashed (unless they were) and synced."""
 
 
 class ArtefactReader(Protocol):
