@@ -249,10 +249,8 @@ class _Archiver:
             chunk = os.read(source, _CHUNK)
             if not chunk:
                 return
-            recorder.feed(chunk)
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(target, view) :]
+            for piece in recorder.take(chunk):
+                tartool.write_all(target, piece)
             done = self._done_before + recorder.bytes
             self._reporter.progress(text, done, self._plan.bytes if done <= self._plan.bytes else None)
 

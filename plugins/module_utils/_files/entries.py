@@ -45,7 +45,8 @@ KEPT_XATTRS = ("user.", "trusted.", "security.capability")
 _ACL_ACCESS, _ACL_DEFAULT, _SELINUX = "system.posix_acl_access", "system.posix_acl_default", "security.selinux"
 #: Tags of the kernel's binary form: include/uapi/linux/posix_acl_xattr.h.
 _ACL_TAGS = {1: "user", 2: "user", 4: "group", 8: "group", 16: "mask", 32: "other"}
-_ACL_NAMED = {2, 8}
+_ACL_USER = 2
+_ACL_NAMED = {_ACL_USER, 8}
 _NOT_SUPPORTED = (errno.ENOTSUP, errno.ENOSYS)
 _HASH_CHUNK = 1 << 20
 _ZERO_CHUNK = bytes(_HASH_CHUNK)
@@ -92,17 +93,22 @@ def acl_from_text(text: str) -> Optional[str]:
     return ",".join(lines)
 
 
-def acl_from_kernel(value: bytes, numeric: bool = False) -> Optional[str]:
-    """An access list in canonical form from the kernel's binary form; None if it says no more than the mode."""
+def acl_text(value: bytes, numeric: bool = False) -> bytes:
+    """The text form of acl(5), a line for each entry, of an access list in the kernel's binary form."""
     lines = []
     for tag, permissions, number in struct.iter_unpack("<HHI", value[4:]):
         name = ""
         if tag in _ACL_NAMED:
-            name = "" if numeric else user_name(number) if tag == 2 else group_name(number)
+            name = "" if numeric else user_name(number) if tag == _ACL_USER else group_name(number)
             name = name or str(number)
         letters = "".join(letter if permissions & bit else "-" for letter, bit in (("r", 4), ("w", 2), ("x", 1)))
-        lines.append(f"{_ACL_TAGS.get(tag, tag)}:{name}:{letters}")
-    return acl_from_text("\n".join(lines))
+        lines.append(f"{_ACL_TAGS.get(tag, tag)}:{name}:{letters}\n")
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def acl_from_kernel(value: bytes, numeric: bool = False) -> Optional[str]:
+    """An access list in canonical form from the kernel's binary form; None if it says no more than the mode."""
+    return acl_from_text(acl_text(value, numeric).decode("utf-8", "surrogateescape"))
 
 
 def special_attributes(path: bytes, numeric: bool = False) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class Follower(threading.Thread):
         self._error: Optional[OSError] = None
 
     def run(self) -> None:
+        """Follow the file until it is complete."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             try:

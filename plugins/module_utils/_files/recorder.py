@@ -16,6 +16,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Backup
 from ansible_collections.vya.backupdb.plugins.module_utils._files import tarstream
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import (
     Digest,
+    acl_text,
     group_name,
     octal_mode,
     shown,
@@ -30,6 +31,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.walk import Om
 _MOST_OWNERS = 1000
 _MOST_ABOVE = 1000
 _MOST_FRAGMENTS = 10_000
+#: Attributes of the kernel -> keywords of star and GNU tar.
+_RAW_ACLS = {
+    b"SCHILY.xattr.system.posix_acl_access": tarstream.ACL_ACCESS,
+    b"SCHILY.xattr.system.posix_acl_default": tarstream.ACL_DEFAULT,
+}
 _TYPES = {tarstream.DIRECTORY: "d", tarstream.LINK: "l", tarstream.FIFO: "p", tarstream.HARDLINK: "h"}
 
 
@@ -120,12 +126,14 @@ class Recorder(TarReader):
         self._users: set[str] = set()
         self._groups: set[str] = set()
         self._acls = False
+        self._patches: list[tuple[int, int, bytes]] = []
         self._above: list[dict[str, Any]] = []
         self._fragments: dict[bytes, str] = {}
         self._begun: Optional[_Begun] = None
         self._users: set[str] = set()
         self._groups: set[str] = set()
         self._acls = False
+        self._patches: list[tuple[int, int, bytes]] = []
         self._above: list[dict[str, Any]] = []
         self._fragments: dict[bytes, str] = {}
         self._digest = Digest()
@@ -150,6 +158,36 @@ class Recorder(TarReader):
             "acls": self._acls,
             "above": self._above,
         }
+
+    def take(self, chunk: bytes) -> list[Union[bytes, memoryview]]:
+        """Follow a piece of the stream; returns what is to be stored of it, and of what was held back before."""
+        seen = self._rest + chunk if self._rest else chunk
+        self.feed(chunk)
+        view = memoryview(seen)[: len(seen) - self.rest]
+        if not self._patches:
+            return [view]
+        pieces: list[Union[bytes, memoryview]] = []
+        position = 0
+        for begin, end, data in self._patches:
+            pieces += [view[position:begin], data]
+            position = end
+        self._patches.clear()
+        return [*pieces, view[position:]]
+
+    def extended(self, begin: int, end: int, records: dict[bytes, bytes]) -> None:
+        """Access lists are stored as ``tar --acls`` does, by name.
+
+        Asked for that, tar makes a call for each file; the attributes it reads anyhow hold them too, by number.
+        """
+        found = {key: records.pop(key) for key in _RAW_ACLS if key in records}
+        if not found:
+            return
+        for key, value in found.items():
+            records[_RAW_ACLS[key]] = acl_text(value)
+        head = self._extended[: tarstream.BLOCK]
+        if self._mtime is not None:
+            records = {**records, b"mtime": tarstream.time_text(self._mtime)}
+        self._patches.append((begin, end, tarstream.extended_header(head, records)))
 
     def whole(self, member: Member, data: memoryview) -> None:
         """A member with all of its data."""

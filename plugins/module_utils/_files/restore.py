@@ -213,7 +213,7 @@ class _Restorer:
             # Nothing of a member reaches tar before its headers were looked at.
             watch.feed(chunk)
             if not filtered:
-                write_all(target, chunk)
+                tartool.write_all(target, chunk)
             self._extracted = before + watch.bytes
             self._reporter.progress(text, self._extracted, None)
         watch.finish()
@@ -303,16 +303,9 @@ class _Sink:
 
     def flush(self) -> None:
         """Hand on what was collected."""
-        write_all(self._descriptor, b"".join(self._pieces))
+        tartool.write_all(self._descriptor, b"".join(self._pieces))
         self._pieces.clear()
         self._length = 0
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write to a pipe until everything is written."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 class _Check(threading.Thread):

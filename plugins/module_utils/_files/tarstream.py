@@ -12,6 +12,7 @@ the ``SCHILY.`` and ``RHT.`` keywords are those of star and of GNU tar.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Optional, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
@@ -23,10 +24,11 @@ _KNOWN = frozenset((FILE, HARDLINK, LINK, DIRECTORY, FIFO))
 _ZEROS = bytes(BLOCK)
 _LONGEST_EXTENDED = 16 << 20
 _LONGEST_NUMBER = 20
+ACL_ACCESS, ACL_DEFAULT = b"SCHILY.acl.access", b"SCHILY.acl.default"
 _KEYS = frozenset(
     (
         *(b"path", b"linkpath", b"size", b"mtime", b"uid", b"gid", b"uname", b"gname"),
-        *(b"SCHILY.acl.access", b"SCHILY.acl.default", b"RHT.security.selinux"),
+        *(ACL_ACCESS, ACL_DEFAULT, b"RHT.security.selinux"),
         *(b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.name", b"GNU.sparse.realsize"),
     )
 )
@@ -88,6 +90,9 @@ class TarReader:
         self._extended = b""
         self._zeros = 0
 
+    def extended(self, begin: int, end: int, records: dict[bytes, bytes]) -> None:
+        """An extended header with more than the time, between two positions of what is being looked at."""
+
     def whole(self, member: Member, data: memoryview) -> None:
         """A member with all of its data, and what fills its last block up."""
         raise NotImplementedError
@@ -116,6 +121,11 @@ class TarReader:
         if self._data_left or self._padding_left or self._rest or self._extended or self._zeros < 2:
             raise damaged("it ends in the middle")
 
+    @property
+    def rest(self) -> int:
+        """How many bytes at the end of the last piece were not looked at, for want of what follows them."""
+        return len(self._rest)
+
     def feed(self, chunk: bytes) -> None:
         """Follow a piece of the stream.
 
@@ -141,12 +151,8 @@ class TarReader:
             size = self._size(header)
             end = position + BLOCK + (size + 511) // BLOCK * BLOCK
             if header[156] == _EXTENDED:
-                if self._extended or size > _LONGEST_EXTENDED:
-                    raise damaged("an extended header is malformed")
-                if end > length:
+                if not self._take_extended(chunk, position, end, size):
                     break
-                self._read_records(chunk[position + BLOCK : position + BLOCK + size])
-                self._extended = chunk[position:end]
                 position = end
                 continue
             member = self._member(header, size)
@@ -163,6 +169,18 @@ class TarReader:
             position = end
         if position < length:
             self._rest = chunk[position:]
+
+    def _take_extended(self, chunk: bytes, position: int, end: int, size: int) -> bool:
+        """Read an extended header; False if not all of it is there."""
+        if self._extended or size > _LONGEST_EXTENDED:
+            raise damaged("an extended header is malformed")
+        if end > len(chunk):
+            return False
+        self._read_records(chunk[position + BLOCK : position + BLOCK + size])
+        self._extended = chunk[position:end]
+        if self._records:
+            self.extended(position, end, self._records)
+        return True
 
     @staticmethod
     def _size(header: bytes) -> int:
@@ -267,6 +285,32 @@ def _nanoseconds(text: bytes) -> int:
     if not digits[negative:].isdigit() or len(digits) > 32:
         raise damaged("a time in an extended header is malformed")
     return int(digits)
+
+
+def extended_header(header: bytes, records: Mapping[bytes, bytes]) -> bytes:
+    """An extended header with other records.
+
+    Args:
+        header: the first block of the one that it replaces.
+        records: keys and values.
+    """
+    lines = []
+    for key, value in records.items():
+        rest = b" " + key + b"=" + value + b"\n"
+        length = len(rest) + 1
+        while length != len(rest) + len(str(length)):
+            length = len(rest) + len(str(length))
+        lines.append(str(length).encode() + rest)
+    data = b"".join(lines)
+    block = header[:124] + b"%011o\0" % len(data) + header[136:148] + b" " * 8 + header[156:]
+    block = block[:148] + b"%06o\0 " % sum(block) + block[156:]
+    return block + data + bytes(-len(data) % BLOCK)
+
+
+def time_text(nanoseconds: int) -> bytes:
+    """A time as it stands in an extended header."""
+    whole, fraction = divmod(abs(nanoseconds), 1_000_000_000)
+    return b"%s%d.%09d" % (b"-" if nanoseconds < 0 else b"", whole, fraction)
 
 
 class SparseMap:

@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import os
 import re
-from typing import Optional
+from typing import Optional, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram
 from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import to_bytes
@@ -39,10 +39,9 @@ def check() -> None:
         )
 
 
-def _attributes(acls: bool) -> list[str]:
+def _attributes() -> list[str]:
     """Options for what lies beside the classic attributes; an archive and its extraction use the same."""
-    options = ["--acls"] if acls else []
-    options += ["--xattrs", "--xattrs-include=user.*"]
+    options = ["--xattrs", "--xattrs-include=user.*"]
     if os.geteuid() == 0:
         options += ["--xattrs-include=trusted.*", "--xattrs-include=security.capability"]
     if os.path.exists(_SELINUX):
@@ -59,7 +58,10 @@ def create_command() -> Command:
             "--file=-",
             "--format=posix",
             "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
-            *_attributes(True),
+            *_attributes(),
+            # What --acls would find with a call for each file is among the attributes, too; see recorder.py.
+            "--xattrs-include=system.posix_acl_access",
+            "--xattrs-include=system.posix_acl_default",
             "--sparse",
             "--no-recursion",
             "--quoting-style=escape",
@@ -90,7 +92,8 @@ def extract_command(directory: str, numeric_owner: bool, acls: bool) -> Command:
             "--same-permissions",
             "--same-owner" if root else "--no-same-owner",
             *(["--numeric-owner"] if numeric_owner else []),
-            *_attributes(acls),
+            *_attributes(),
+            *(["--acls"] if acls else []),
             "--delay-directory-restore",
             "--quoting-style=escape",
             f"--directory={directory}",
@@ -103,6 +106,13 @@ def widen(descriptor: int) -> None:
     """Let a pipe hold more, so that both sides switch less often. What the system refuses stays as it is."""
     with contextlib.suppress(OSError):
         fcntl.fcntl(descriptor, _SET_PIPE_SIZE, _PIPE_BYTES)
+
+
+def write_all(descriptor: int, data: Union[bytes, memoryview]) -> None:
+    """Write to a pipe until everything is written."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 _CHANGED = re.compile(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,54 @@ def test_f02_access_lists_follow_the_name(rig: Rig, source: Path, target: Path) 
     assert "user:nobody:r--" in entry["acl"]
     rig.restore(target)
     assert os.getxattr(below(target, source / "file"), "system.posix_acl_access") == named_acl(65534)
+
+
+def test_f02_access_lists_are_stored_as_tar_itself_does(rig: Rig, source: Path, reachable_tmp: Path) -> None:
+    """They are put into the archive in passing, which must not be seen in it."""
+    tree = source / "tree"
+    (tree / "default").mkdir(parents=True)
+    for number in range(3000):
+        (tree / f"{number:04}").write_text("x" * number)
+        os.utime(tree / f"{number:04}", ns=(0, number * 10**15 // 7 - 10**18))
+        if number % 3 == 0:
+            os.setxattr(tree / f"{number:04}", "system.posix_acl_access", named_acl(65534 if number % 2 else number))
+            os.setxattr(tree / f"{number:04}", "user.x", b"1")
+    os.setxattr(tree / "default", "system.posix_acl_default", named_acl(1))
+    rig.backup(tree)
+    plain = reachable_tmp / "reference.tar"
+    subprocess.run(
+        [
+            "tar",
+            "--create",
+            "--format=posix",
+            "--acls",
+            "--xattrs",
+            "--xattrs-include=user.*",
+            f"--file={plain}",
+            "-C",
+            "/",
+        ]
+        + [str(tree)[1:]],
+        check=True,
+    )
+
+    def read(path: Path) -> dict[str, tuple[dict[str, str], object]]:
+        with tarfile.open(path) as archive:
+            return {
+                member.name: (
+                    {key: value for key, value in member.pax_headers.items() if "acl" in key or "xattr" in key},
+                    member.mtime,
+                )
+                for member in archive
+            }
+
+    ours = reachable_tmp / "ours.tar"
+    ours.write_bytes(unpacked(rig.archive(tree)))
+    expected, stored = read(plain), read(ours)
+    # For a directory that only has a default access list, tar repeats the mode as an access list.
+    expected[str(tree)[1:] + "/default"][0].pop("SCHILY.acl.access")
+    assert {name: stored[name] for name in expected} == expected
+    assert len(expected) == 3002
 
 
 def test_f02_a_default_access_list_of_the_place_is_not_inherited(rig: Rig, source: Path, target: Path) -> None:
@@ -469,7 +518,6 @@ def test_unknown_policies_and_foreign_roots_are_refused(rig: Rig, source: Path) 
 
 def test_the_listing_says_what_is_in_the_archive(rig: Rig, source: Path) -> None:
     import hashlib
-    import tarfile
 
     fill(source / "tree")
     rig.backup(source / "tree")
