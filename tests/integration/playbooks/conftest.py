@@ -31,11 +31,16 @@ def module_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def tree(site: Site) -> Path:
-    """A few files."""
-    root = site.folder / "tree"
+def make_tree(folder: Path) -> Path:
+    """A few files in a folder."""
+    root = folder / "tree"
     (root / "sub").mkdir(parents=True)
     (root / "sub" / "file.txt").write_text("content\n")
     (root / "link").symlink_to("sub/file.txt")
     return root
+
+
+@pytest.fixture
+def tree(site: Site) -> Path:
+    """A few files."""
+    return make_tree(site.folder)
