@@ -289,7 +289,7 @@ class PostgresqlEngine(Engine):
 
     def _sweep(self, session: Session[Any], server: instance.Server) -> None:
         for name in Shadows.leftovers(session, [database.name for database in server.databases]):
-            drop(session, name, server.number)
+            drop(self._access, session, name, server.number)
             self.reporter.warn(f"Removed {name}, the unfinished restore of a run that died.")
 
     def _load(
@@ -337,7 +337,7 @@ class PostgresqlEngine(Engine):
         other = next(name for name in instance.INITIAL_DATABASES if name != loaded.target)
         previous = loader.shadows.name(0)
         with explained(f"replacing the empty database {loaded.target}"), loader.administer(other) as session:
-            exchange(session, self._look(), loaded.target, previous, loader.finishing(loaded))
+            exchange(self._access, session, self._look(), loaded.target, previous, loader.finishing(loaded))
 
     @staticmethod
     def _discard_rest(loader: Loader, count: int) -> None:

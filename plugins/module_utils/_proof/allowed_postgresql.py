@@ -101,6 +101,10 @@ def _newer_extension(difference: Difference, expected: Proof, found: Proof) -> b
     )
 
 
+def _extension_owner(difference: Difference, _expected: Proof, found: Proof) -> bool:
+    return found.engine == _ENGINE and difference.kind == "extension" and difference.what == "owner"
+
+
 def _inherited_order(difference: Difference, _expected: Proof, found: Proof) -> bool:
     if found.engine != _ENGINE or difference.attribute != "column order digest" or difference.database is None:
         return False
@@ -152,6 +156,11 @@ RULES: Sequence[Allowed] = (
         "postgresql-extension-version",
         "A newer major version brings newer versions of its extensions.",
         _newer_extension,
+    ),
+    Allowed(
+        "postgresql-extension-owner",
+        "An extension belongs to the role that runs the restore: PostgreSQL has no statement that gives it to another.",
+        _extension_owner,
     ),
     Allowed(
         "postgresql-inherited-columns",

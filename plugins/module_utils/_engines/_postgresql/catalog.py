@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import acl
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import sql
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Grant, ProofObject
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Catalog:
 
     def rows(self, query: str) -> list[Any]:
         """The rows of a query."""
-        return self.session.execute(query).fetchall()
+        return self.session.execute(sql(query)).fetchall()
 
     def objects(self, catalog: str, query: str) -> Iterator[Any]:
         """The rows of a query whose first column is the object id, without those that belong to an extension."""
@@ -132,7 +133,7 @@ def shown(text: str) -> str:
     """A text short enough to show: a long one is cut, and told from others by its digest."""
     if len(text) <= _LONGEST_SHOWN:
         return text
-    return f"{text[:_LONGEST_SHOWN]}... ({len(text)} characters, SHA-256 {hashlib.sha256(text.encode()).hexdigest()})"
+    return f"{text[:_LONGEST_SHOWN]}... ({len(text)} characters, SHA-256 {hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()})"
 
 
 def plain(attributes: Mapping[str, object]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import ProofObject
 
 _ROUTINES = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window function"}
+# Constructors of ranges are made with their type, by whoever makes it.
 _ROUTINE = f"""
 SELECT p.oid, p.prokind,
        pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.oidvectortypes(p.proargtypes)),
@@ -37,6 +38,8 @@ SELECT p.oid, p.prokind,
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
  WHERE {USER_SCHEMA}
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::regclass
+                      AND d.objid = p.oid AND d.deptype = 'i')
 """
 # Multiranges are made with their ranges. Array types and the row types of tables are found by what points to them.
 _TYPE = f"""

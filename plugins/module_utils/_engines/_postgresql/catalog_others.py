@@ -9,8 +9,8 @@ Private to this collection.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
-from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import acl
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.catalog import (
@@ -91,28 +91,39 @@ def extensions(catalog: Catalog) -> Iterator[ProofObject]:
     """Extensions; what belongs to one is made by it and not listed."""
     for oid, name, owner, schema, version in catalog.rows(_EXTENSIONS):
         attributes = {"schema": schema, "version": version}
-        yield catalog.make(EXTENSION, name, "pg_extension", oid, owner=_given(oid, owner), attributes=attributes)
+        made = catalog.make(EXTENSION, name, "pg_extension", oid, owner=owner, attributes=attributes)
+        yield _without_maker(catalog, made, "pg_extension", oid)
 
 
 def languages(catalog: Catalog) -> Iterator[ProofObject]:
     """Procedural languages. One that an extension made counts for who may use it."""
     for oid, name, owner, access, parts in catalog.rows(_LANGUAGES):
-        # What the server's own superuser, whatever its name, may do with what initdb made is not the point.
-        counted = [item for item in access if oid >= FIRST_USER_OID or acl.parse_item(item)[0].grantee != owner]
-        yield catalog.make("language", name, "pg_language", oid, parts, _given(oid, owner), counted)
-
-
-def _given(oid: int, owner: str) -> Optional[str]:
-    """The owner of an object, unless initdb made it: that belongs to the server's own superuser, whatever its name."""
-    return None if oid < FIRST_USER_OID else owner
+        made = catalog.make("language", name, "pg_language", oid, parts, owner, access)
+        yield _without_maker(catalog, made, "pg_language", oid)
 
 
 def wrappers(catalog: Catalog) -> Iterator[ProofObject]:
     """Foreign-data wrappers. One that an extension made counts for who may use it."""
     for oid, name, owner, access, handler, validator, values in catalog.rows(_WRAPPERS):
-        attributes = {"options": options(values)}
-        parts = [handler, validator]
-        yield catalog.make("foreign-data wrapper", name, "pg_foreign_data_wrapper", oid, parts, owner, access, attributes)
+        made = catalog.make(
+            "foreign-data wrapper",
+            name,
+            "pg_foreign_data_wrapper",
+            oid,
+            [handler, validator],
+            owner,
+            access,
+            {"options": options(values)},
+        )
+        yield _without_maker(catalog, made, "pg_foreign_data_wrapper", oid)
+
+
+def _without_maker(catalog: Catalog, item: ProofObject, name: str, oid: int) -> ProofObject:
+    """An object that initdb or an extension made, without its owner: that is whoever ran them, and may do anything."""
+    if oid >= FIRST_USER_OID and (name, oid) not in catalog.members:
+        return item
+    grants = tuple(grant for grant in item.grants if grant.grantee != item.owner)
+    return dataclasses.replace(item, owner=None, grants=grants)
 
 
 def servers(catalog: Catalog) -> Iterator[ProofObject]:

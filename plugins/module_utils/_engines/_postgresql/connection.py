@@ -37,11 +37,11 @@ else:
     HAS_PSYCOPG = True
 
     class LenientTextLoader(Loader):
-        """Text of a database of encoding SQL_ASCII, where it can be any bytes: what is not UTF-8 becomes ``\\xNN``."""
+        """Text of a database of encoding SQL_ASCII, where it can be any bytes; :func:`sql` gives them back."""
 
         def load(self, data: Any) -> str:
             """The text."""
-            return bytes(data).decode("utf-8", "backslashreplace")
+            return bytes(data).decode("utf-8", "surrogateescape")
 
 
 if TYPE_CHECKING:
@@ -251,7 +251,8 @@ class Access:
             ) from None
         session.prepare_threshold = None
         if session.info.parameter_status("server_encoding") == "SQL_ASCII":
-            for type_name in ("text", "name", "varchar", "bpchar"):
+            session.execute("SET client_encoding = 'SQL_ASCII'")
+            for type_name in ('"char"', "text", "name", "varchar", "bpchar"):
                 session.adapters.register_loader(type_name, LenientTextLoader)
         if settings is STABLE_SETTINGS and session.info.server_version >= 170000:
             session.execute("SET transaction_timeout = 0")
@@ -343,6 +344,11 @@ def _address(connection: Connection) -> tuple[str, int]:
 
 def _option(value: str) -> str:
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def sql(text: str) -> bytes:
+    """A statement with names that were read from a catalog, for the driver: byte by byte as they were read."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def explain(error: Exception, doing: str) -> NoReturn:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.catalog import USER_SCHEMA
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import sql
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Measures:
 
     def read(self, session: Session[Any], piece: Piece) -> None:
         """Read a piece of a table."""
-        rows, total = session.execute(piece.query).fetchone()  # type: ignore[misc]
+        rows, total = session.execute(sql(piece.query)).fetchone()  # type: ignore[misc]
         self._pieces.append((piece.table, rows, None if piece.digest is None else int(total or 0)))
 
     def read_large_objects(self, session: Session[Any], ids: Sequence[int], content: bool) -> None:

@@ -176,8 +176,8 @@ def select(
 ) -> list[Database]:
     """The databases that patterns name, in the order given.
 
-    A pattern that is the exact name of a database means that database alone; otherwise it is a shell pattern for the
-    whole name, upper and lower case different.
+    A pattern is a shell pattern for the whole name, upper and lower case different; the database that has the pattern
+    itself as its name is always meant. To leave out, an exact name means that database alone.
 
     Args:
         databases: those there are.
@@ -203,14 +203,12 @@ def select(
             f"correct the pattern; the server has: {there}",
         )
     for pattern in exclude:
-        chosen.difference_update(_matching(names, pattern))
+        chosen.difference_update([pattern] if pattern in names else _matching(names, pattern))
     return [database for database in databases if database.name in chosen]
 
 
 def _matching(names: Sequence[str], pattern: str) -> list[str]:
-    if pattern in names:
-        return [pattern]
-    return [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+    return [name for name in names if name == pattern or fnmatch.fnmatchcase(name, pattern)]
 
 
 def general_privileges(server: Server) -> list[str]:

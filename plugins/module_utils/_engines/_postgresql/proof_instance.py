@@ -16,7 +16,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     plain,
     shown,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import Membership, Role, Roles
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import (
+    MEMBERSHIP_OPTIONS,
+    Membership,
+    Role,
+    Roles,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import ProofObject
 
 ROLE = "role"
@@ -83,7 +88,9 @@ def _memberships(roles: Roles) -> Iterator[ProofObject]:
         given.setdefault((membership.role, membership.member), []).append(membership)
     for (role, member), items in given.items():
         for item in items:
-            grantor = BOOTSTRAP if item.grantor == roles.bootstrap else item.grantor
+            # Before 16 it is the role that said GRANT; since then the server's own superuser stands for all superusers.
+            owns = roles.version >= MEMBERSHIP_OPTIONS and item.grantor == roles.bootstrap
+            grantor = BOOTSTRAP if owns else item.grantor
             name = f"{member} in {role}"
             if len(items) > 1:
                 name += f", granted by {grantor}"

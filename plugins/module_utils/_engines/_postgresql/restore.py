@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive, public_schema
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained, sql
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import conninfo
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import staging_root
@@ -127,7 +127,7 @@ class Loader:
     def discard(self, shadow: str) -> None:
         """Remove a shadow."""
         with self.administer() as session:
-            drop(session, shadow, self._server.number)
+            drop(self._access, session, shadow, self._server.number)
 
     @contextlib.contextmanager
     def administer(self, database: Optional[str] = None) -> Iterator[Session[Any]]:
@@ -233,12 +233,12 @@ class Loader:
     def _analyze_all(self, session: Session[Any], tables: Sequence[str]) -> None:
         for begin in range(0, len(tables), _ANALYZED_AT_A_TIME):
             self._team.check()
-            session.execute("ANALYZE " + ", ".join(tables[begin : begin + _ANALYZED_AT_A_TIME]))
+            session.execute(sql("ANALYZE " + ", ".join(tables[begin : begin + _ANALYZED_AT_A_TIME])))
 
     def _analyze_some(self, shadow: str, tables: Iterator[str]) -> None:
         with explained(f"computing statistics of {shadow}"), self._access.session(shadow) as session:
             for table in tables:
-                session.execute(f"ANALYZE {table}")
+                session.execute(sql(f"ANALYZE {table}"))
 
 
 @contextlib.contextmanager

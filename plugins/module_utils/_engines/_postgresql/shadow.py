@@ -16,7 +16,11 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import APPLICATION
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import (
+    APPLICATION,
+    Access,
+    sql,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier, literal
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
@@ -32,6 +36,13 @@ SELECT pg_catalog.concat('pid ', pid, ', user ', usename, ', ', COALESCE(NULLIF(
   FROM pg_catalog.pg_stat_activity
  WHERE datname = %s AND pid <> ALL (%s) AND backend_type = 'client backend'
  ORDER BY pid
+"""
+_HAS_SUBSCRIPTIONS = """
+SELECT FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = %s
+"""
+_SUBSCRIPTIONS = """
+SELECT pg_catalog.quote_ident(s.subname) FROM pg_catalog.pg_subscription s
+  JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database()
 """
 
 
@@ -73,8 +84,16 @@ def is_shadow(name: str) -> bool:
     return bool(_SHADOW.match(name))
 
 
-def drop(session: Session[Any], name: str, version: int) -> None:
-    """Remove a database with whoever is still connected to it, if it is there."""
+def drop(access: Access, session: Session[Any], name: str, version: int) -> None:
+    """Remove a database with whoever is still connected to it, if it is there.
+
+    Args:
+        access: the way to the server.
+        session: to another database.
+        name: what to remove.
+        version: the server's version number.
+    """
+    _drop_subscriptions(access, session, name)
     if version >= 130000:
         session.execute(f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)")
         return
@@ -84,15 +103,29 @@ def drop(session: Session[Any], name: str, version: int) -> None:
     session.execute(f"DROP DATABASE IF EXISTS {identifier(name)}")
 
 
+def _drop_subscriptions(access: Access, session: Session[Any], name: str) -> None:
+    """Remove the subscriptions of a database, which keep it from being removed; slots elsewhere are not touched."""
+    if session.execute(_HAS_SUBSCRIPTIONS, (name,)).fetchone() is None:
+        return
+    with access.session(name) as inside:
+        for (subscription,) in inside.execute(_SUBSCRIPTIONS).fetchall():
+            inside.execute(sql(f"ALTER SUBSCRIPTION {subscription} DISABLE"))
+            inside.execute(sql(f"ALTER SUBSCRIPTION {subscription} SET (slot_name = NONE)"))
+            inside.execute(sql(f"DROP SUBSCRIPTION {subscription}"))
+
+
 def sessions_in(session: Session[Any], database: str, own: Sequence[int] = ()) -> list[str]:
     """Who is connected to a database, each as a text; own backends left out."""
     return [row[0] for row in session.execute(_SESSIONS, (database, list(own)))]
 
 
-def exchange(session: Session[Any], server: Server, name: str, previous: str, statements: Sequence[str]) -> None:
+def exchange(
+    access: Access, session: Session[Any], server: Server, name: str, previous: str, statements: Sequence[str]
+) -> None:
     """Put a finished shadow in the place of an empty database of the same name, in one transaction.
 
     Args:
+        access: the way to the server.
         session: to another database than either.
         server: the server.
         name: the final name, which the empty database has until now.
@@ -110,7 +143,7 @@ def exchange(session: Session[Any], server: Server, name: str, previous: str, st
         session.execute(f"ALTER DATABASE {identifier(name)} RENAME TO {identifier(previous)}")
         for statement in statements:
             session.execute(statement)
-    drop(session, previous, server.number)
+    drop(access, session, previous, server.number)
 
 
 def in_use(name: str, sessions: Sequence[str]) -> BackupError:

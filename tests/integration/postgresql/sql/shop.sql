@@ -194,7 +194,7 @@ CREATE SUBSCRIPTION from_far CONNECTION 'host=db.example.com password=sub-secret
 
 -- P19: an event trigger that would fire in a restore, and leave traces or stop it
 CREATE TABLE ddl_log (command text);
-CREATE FUNCTION log_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION log_ddl() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN INSERT INTO public.ddl_log VALUES (TG_TAG); END $$;
 CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not allowed: %', TG_TAG; END $$;
 CREATE EVENT TRIGGER "Log DDL" ON ddl_command_end EXECUTE FUNCTION log_ddl();
