@@ -222,9 +222,12 @@ class Backup:
         def worker(pair: Pair) -> Any:
             return lambda task: self._dump_table(pair, *task)
 
+        numbers = [pair.session.id for pair in snapshot.pairs]
+
         def abandon() -> None:
             for pair in snapshot.pairs:
                 pair.reader.end()
+            self._server.kill(numbers)
 
         if tasks:
             work_off(tasks, [worker(pair) for pair in snapshot.pairs], abandon)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -338,6 +338,14 @@ class Server:
             f"The server cannot be reached as {where}: {error_text(error)}.",
             "make sure that the server runs and that the address, port and TLS options are right",
         )
+
+    def kill(self, numbers: Iterable[int]) -> None:
+        """End sessions, by their number, so that the threads that wait for them go on."""
+        with contextlib.suppress(BackupError), self.session() as session:
+            for number in numbers:
+                # One that has ended by itself is as good.
+                with contextlib.suppress(pymysql.MySQLError):
+                    session.execute(f"KILL {number}")
 
     def options(self) -> str:
         """The options file for the client programs: where the server is and the login."""

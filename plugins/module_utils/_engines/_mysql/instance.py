@@ -83,14 +83,16 @@ def inspect(server: Server, databases: bool = True) -> InstanceInfo:
 def list_databases(session: Session) -> list[Database]:
     """Every database but the server's own and those being restored just now, with its size, the biggest first."""
     with explaining("listing the databases"):
-        found = session.rows(
-            "SELECT s.schema_name, (SELECT COALESCE(SUM(t.data_length + t.index_length), 0) "
-            "FROM information_schema.tables t WHERE t.table_schema = s.schema_name) FROM information_schema.schemata s"
+        names = [row[0] for row in session.rows("SELECT schema_name FROM information_schema.schemata")]
+        sizes = dict(
+            session.rows(
+                "SELECT table_schema, SUM(data_length + index_length) FROM information_schema.tables GROUP BY 1"
+            )
         )
         restoring = marked_databases(session)
     listed = [
-        Database(name, int(size or 0))
-        for name, size in found
+        Database(name, int(sizes.get(name) or 0))
+        for name in names
         if name.lower() not in SYSTEM_DATABASES and name not in restoring
     ]
     return sorted(listed, key=lambda item: (-item.size, item.name))

@@ -14,7 +14,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catal
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Server,
     Session,
-    driver_errors,
     explaining,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.dump import table_tasks
@@ -31,7 +30,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users
     read_accounts,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.workers import work_off
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
 
 _Task = tuple[Catalog, Table, int]
@@ -90,12 +88,5 @@ def _prove_tables(
                 session.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
         numbers = [session.id for session in sessions]
 
-        def abandon() -> None:
-            with contextlib.suppress(BackupError), server.session() as other:
-                for number in numbers:
-                    # A session that has ended by itself is as good.
-                    with contextlib.suppress(driver_errors()):
-                        other.execute(f"KILL {number}")
-
-        work_off(tasks, [worker(session) for session in sessions], abandon)
+        work_off(tasks, [worker(session) for session in sessions], lambda: server.kill(numbers))
     return proofs

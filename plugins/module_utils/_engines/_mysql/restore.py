@@ -228,11 +228,7 @@ class Restore:
         def abandon() -> None:
             for loader in loaders:
                 loader.abandon()
-            with contextlib.suppress(BackupError), self._server.session() as session:
-                for number in numbers:
-                    # A session that has ended by itself is as good.
-                    with contextlib.suppress(driver_errors()):
-                        session.execute(f"KILL {number}")
+            self._server.kill(numbers)
 
         return abandon
 
