@@ -134,7 +134,7 @@ def test_queries_for_rows() -> None:
         "LOAD DATA LOCAL INFILE '/dev/stdin' INTO TABLE `t` CHARACTER SET binary (`a`, `f`, @c2, `g`, @c4, `e`) "
         "SET `j` = CONVERT(@c2 USING utf8mb4), `u` = CONVERT(@c4 USING utf8mb4)"
     )
-    assert ", `j`," in load_statement("`t`", columns, MARIADB, "f").partition(" SET ")[0]
+    assert ", `j`, " in load_statement("`t`", columns, MARIADB, "f")
     assert "`v`" not in digest_query("d", TABLE, MARIADB)
 
 
