@@ -202,6 +202,20 @@ def test_f14_an_altered_byte_changes_nothing(rig: Rig, source: Path, target: Pat
     assert list(target.iterdir()) == []
 
 
+def test_f14_an_archive_that_still_unpacks_must_have_the_right_hash(rig: Rig, source: Path, target: Path) -> None:
+    (source / "file").write_text("x")
+    rig.backup(source)
+    path = rig.archive(source)
+    data = unpacked(path)
+    with path.open("ab") as stream:
+        # A frame that every decompressor passes over: its magic number, its length, its contents.
+        stream.write(bytes.fromhex("502a4d18 04000000") + b"evil")
+    assert unpacked(path) == data
+    with pytest.raises(DamagedSet, match="bytes instead of"):
+        rig.restore(target)
+    assert list(target.iterdir()) == []
+
+
 def test_f14_a_truncated_tar_with_fitting_checksums_changes_nothing(rig: Rig, source: Path, target: Path) -> None:
     (source / "a").write_bytes(os.urandom(1 << 20))
     (source / "b").write_bytes(os.urandom(1 << 20))

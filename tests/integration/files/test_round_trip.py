@@ -134,7 +134,7 @@ def test_f02_access_lists_are_stored_as_tar_itself_does(rig: Rig, source: Path, 
         with tarfile.open(path) as archive:
             return {
                 member.name: (
-                    {key: value for key, value in member.pax_headers.items() if "acl" in key or "xattr" in key},
+                    {key: value for key, value in member.pax_headers.items() if ".acl." in key or ".user." in key},
                     member.mtime,
                 )
                 for member in archive
