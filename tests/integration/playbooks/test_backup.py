@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.integration.playbooks.site import Site
+from tests.integration.playbooks.stock import stock_servers, why_not
 from tests.support.mariadb import MariaDBServer
 from tests.support.postgresql import PostgresServer
 from tests.support.server import free_port
@@ -142,9 +143,10 @@ def test_f14_verify_finds_a_truncated_artefact(site: Site, tree: Path) -> None:
 
 @pytest.mark.parametrize("playbook", ["backup", "check", "verify", "list_backups", "restore", "disaster_recovery"])
 def test_an_inventory_without_hosts_is_an_error(site: Site, playbook: str) -> None:
-    run = site.play(playbook, code=2)
+    run = site.play(playbook, code=4)
     assert "The inventory has no host that fits 'backupdb'" in run.message
     assert "-e backupdb_hosts=PATTERN" in run.message
+    assert "The inventory has no host" in site.play(playbook, "--limit", "db2", code=4).message
 
 
 def test_wrong_variables_are_named(site: Site, tree: Path) -> None:
@@ -157,44 +159,17 @@ def test_wrong_variables_are_named(site: Site, tree: Path) -> None:
     assert not site.repository.exists()
 
 
-def default_places_are_free() -> str | None:
-    """Why servers cannot be started where Debian starts them, or None."""
-    if os.geteuid() != 0:
-        return "only root can start servers where Debian does"
-    for path in ("/var/run/postgresql/.s.PGSQL.5432", "/run/mysqld/mysqld.sock"):
-        if Path(path).exists():
-            return f"a server of this machine uses {path}"
-        if not Path(path).parent.is_dir() and path.startswith("/var/run/postgresql"):
-            return f"{Path(path).parent} is not there"
-    return None
-
-
 def test_three_lines_are_enough_on_stock_debian(site: Site) -> None:
     """Servers where Debian's packages put them, with their default authentication; nothing else is said."""
-    reason = default_places_are_free()
+    reason = why_not()
     if reason:
         pytest.skip(reason)
     site.vars["backupdb_live_progress"] = False
-    made = not Path("/run/mysqld").exists()
-    if made:
-        Path("/run/mysqld").mkdir(mode=0o755)
-        shutil.chown("/run/mysqld", "mysql")
-    try:
-        mariadb = MariaDBServer()
-        mariadb.socket = Path("/run/mysqld/mysqld.sock")
-        with (
-            PostgresServer(port=5432, settings={"unix_socket_directories": "/var/run/postgresql"}) as postgresql,
-            mariadb,
-        ):
-            postgresql.sql("CREATE DATABASE one")
-            mariadb.sql("CREATE DATABASE two")
-            site.host("db1", [{"name": "main", "engine": "postgresql"}, {"name": "shop", "engine": "mysql"}])
-            run = site.play("backup")
-            assert [row["ok"] for row in run.report] == [True, True]
-            assert [item["name"] for item in site.manifest("db1", "shop")["databases"]] == ["two"]
-    finally:
-        # a server that is thrown away leaves its socket, which only the next start would remove
-        for name in ("mysqld.sock", "mysqld.sock.lock"):
-            Path("/run/mysqld", name).unlink(missing_ok=True)
-        if made:
-            Path("/run/mysqld").rmdir()
+    with stock_servers() as (postgresql, mariadb):
+        postgresql.sql("CREATE DATABASE one")
+        mariadb.sql("CREATE DATABASE two")
+        site.host("db1", [{"name": "main", "engine": "postgresql"}, {"name": "shop", "engine": "mysql"}])
+        run = site.play("backup")
+    assert [row["ok"] for row in run.report] == [True, True]
+    assert "one" in [item["name"] for item in site.manifest("db1", "main")["databases"]]
+    assert [item["name"] for item in site.manifest("db1", "shop")["databases"]] == ["two"]

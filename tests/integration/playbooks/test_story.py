@@ -6,17 +6,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from tests.demo import content
 from tests.integration.playbooks.site import Run, Site
 from tests.support.mariadb import MariaDBServer
+from tests.support.paths import CHECKOUT
 from tests.support.postgresql import PostgresServer
 
 PASSWORDS = {"APP_PASSWORD": "app-s3cret-Zu7", "REPORTING_PASSWORD": "rep-s3cret-Kw4"}
@@ -105,6 +108,20 @@ def test_f06_one_run_id_ties_the_sets_together(story: Story) -> None:
     ids = {story.site.manifest("old", instance)["run_id"] for instance in ("main", "shop", "app-files")}
     assert len(ids) == 1
     assert ids.pop() in story.backup.output
+
+
+def test_manifests_are_what_the_schema_says(story: Story) -> None:
+    schema = json.loads((CHECKOUT / "docs" / "manifest.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for instance in ("main", "shop", "app-files"):
+        manifest = story.site.manifest("old", instance)
+        jsonschema.validate(manifest, schema)
+        # every member is described
+        assert set(manifest) == set(schema["properties"])
+        for path in ("/etc/passwd", "../outside", "a//b", "a/./b", ""):
+            manifest["artefacts"][0]["files"][0]["path"] = path
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(manifest, schema)
 
 
 def test_check_mode_says_what_would_happen_and_changes_nothing(story: Story) -> None:
