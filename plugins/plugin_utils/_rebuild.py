@@ -69,7 +69,8 @@ def rebuild_plan(
             "proven": False,
             **_set_of(steps[0]),
         }
-        row["problems"] = [message(step) for step in steps if step is not None and failed(step)]
+        # one cause may make several steps fail in the same words
+        row["problems"] = list(dict.fromkeys(message(step) for step in steps if step is not None and failed(step)))
         if steps[0] is None:
             row["problems"].append("its set was not looked at")
         if not row["problems"]:
