@@ -89,7 +89,7 @@ def test_quoting() -> None:
 
 def splitted(word: str, *chunks: bytes) -> tuple[bytes, int]:
     out: list[bytes] = []
-    splitter = Splitter(word, out.append)
+    splitter = Splitter(word, out.append, True)
     for chunk in chunks:
         splitter.feed(chunk)
     splitter.close()

@@ -132,27 +132,28 @@ class TableDumper:
         columns = stored_columns(table, self._flavour.keeps_history)
         null_word = secrets.token_hex(12) if any(column.nullable for column in columns) else ""
         with _TableFile(os.path.join(self._directory, file), self._level) as target:
-            splitter = Splitter(null_word, target.write)
+            splitter = Splitter(null_word, target.write, self._flavour.sent_rows == "-1")
 
             def feed(chunk: bytes) -> None:
                 splitter.feed(chunk)
                 self._progress(len(chunk))
 
-            warnings = reader.run(select_rows(self._catalog.database, table, self._flavour, null_word), feed)
+            sent = reader.run(select_rows(self._catalog.database, table, self._flavour, null_word), feed)
             splitter.close()
             target.finish()
+        rows = splitter.rows if sent.rows < 0 else sent.rows
         name = f"{self._catalog.database}.{table.name}"
-        if warnings:
+        if sent.warnings:
             raise BackupError(
-                f"The server gave {warnings} warnings while table {name} was read: {reader.warnings()}.",
+                f"The server gave {sent.warnings} warnings while table {name} was read: {reader.warnings()}.",
                 "repair the rows that it names, then run this again",
             )
-        if expected is not None and splitter.rows != expected:
+        if expected is not None and rows != expected:
             raise BackupError(
-                f"Table {name} has {expected} rows, but {splitter.rows} were received.",
+                f"Table {name} has {expected} rows, but {rows} were received.",
                 "check the table (CHECK TABLE) and the server's log, then run this again",
             )
-        return DumpedTable(table, file + ("" if target.small else ZSTD), splitter.rows, splitter.size, target.small)
+        return DumpedTable(table, file + ("" if target.small else ZSTD), rows, splitter.size, target.small)
 
     def finish(self, dumped: Sequence[DumpedTable], counters: Mapping[str, Optional[int]]) -> list[dict[str, Any]]:
         """Compress what is not yet, and write the statements that load everything again.

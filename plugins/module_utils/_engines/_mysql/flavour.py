@@ -84,6 +84,14 @@ class Flavour:
         return self.is_mariadb
 
     @property
+    def sent_rows(self) -> str:
+        """How the server says how many rows the last SELECT sent.
+
+        MySQL calls FOUND_ROWS() deprecated with a warning, which would count among those of the statement.
+        """
+        return "FOUND_ROWS()" if self.is_mariadb else "-1"
+
+    @property
     def client_raw_options(self) -> tuple[str, ...]:
         """Options with which the client prints binary columns as they are."""
         return () if self.is_mariadb else ("--skip-binary-as-hex",)

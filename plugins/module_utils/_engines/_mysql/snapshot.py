@@ -14,9 +14,10 @@ import contextlib
 import fcntl
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import BinaryIO, Callable, Optional
+from typing import BinaryIO, NamedTuple, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Server,
@@ -28,7 +29,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Backup
 from ansible_collections.vya.backupdb.plugins.module_utils._process import (
     PIPE,
     Process,
-    chunks,
     find_program,
     start,
 )
@@ -37,7 +37,9 @@ LOCK_SECONDS = 120
 _PIPE_BYTES = 1 << 20
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of linux/fcntl.h; the name is in Python 3.10 and later only
 _LONGEST_TRAILER = 200
-_FEW_BYTES = 128 << 10
+# Pieces that stay in the processor's cache while they are looked through.
+_READ_BYTES = 128 << 10
+_FEW_BYTES = 64 << 10
 _SECONDS_TO_FILL = 0.001
 
 _BEGIN = (
@@ -52,6 +54,13 @@ def widen_pipe(stream: BinaryIO) -> None:
         fcntl.fcntl(stream.fileno(), _SET_PIPE_SIZE, _PIPE_BYTES)
 
 
+class Sent(NamedTuple):
+    """What the server says about a statement: its warnings, and the rows that it sent (-1 where it cannot say)."""
+
+    warnings: int
+    rows: int
+
+
 class ReaderProcess:
     """A client program that runs one query after another on one connection and prints the rows.
 
@@ -59,22 +68,21 @@ class ReaderProcess:
 
     Args:
         process: the program, started.
+        sent_rows: the expression for how many rows the server has just sent.
     """
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, sent_rows: str) -> None:
         self._process = process
         self._marker = secrets.token_hex(16)
+        self._trailer = f"SELECT '{self._marker}', @@warning_count, {sent_rows};\n"
         widen_pipe(process.stdout)
 
-    def run(self, sql: str, sink: Optional[Callable[[bytes], None]] = None) -> int:
+    def run(self, sql: str, sink: Optional[Callable[[bytes], None]] = None) -> Sent:
         """Run a statement and hand on what it prints.
 
         Args:
             sql: one statement.
             sink: called with pieces of the output.
-
-        Returns:
-            The number of warnings that the server gave.
 
         Raises:
             ProcessError: the program ended.
@@ -96,32 +104,38 @@ class ReaderProcess:
 
     def _send(self, text: str) -> None:
         try:
-            self._process.stdin.write(f"{text}SELECT '{self._marker}', @@warning_count;\n".encode("ascii"))
+            self._process.stdin.write((text + self._trailer).encode("ascii"))
             self._process.stdin.flush()
         except BrokenPipeError:
             self._fail()
 
-    def _receive(self, sink: Optional[Callable[[bytes], None]]) -> int:
+    def _receive(self, sink: Optional[Callable[[bytes], None]]) -> Sent:
         # Nothing is sent before the marker was seen, so that it always stands at the end of what has arrived.
+        marker = f"{self._marker}\t".encode("ascii")
         held = b""
-        for chunk in chunks(self._process.stdout):
-            held = held + chunk if held else chunk
-            if held.endswith(b"\n"):
-                _rows, found, trailer = held[-_LONGEST_TRAILER:].rpartition(f"{self._marker}\t".encode("ascii"))
-                if found:
-                    rest = held[: len(held) - len(found) - len(trailer)]
-                    if rest and sink is not None:
-                        sink(rest)
-                    return int(trailer)
-            if len(held) > _LONGEST_TRAILER and sink is not None:
-                sink(held[:-_LONGEST_TRAILER])
-                held = held[-_LONGEST_TRAILER:]
+        while True:
+            chunk = self._process.stdout.read1(_READ_BYTES)
+            if not chunk:
+                return self._fail()
+            data = held + chunk if held else chunk
+            if data.endswith(b"\n"):
+                begin = data.rfind(marker, max(0, len(data) - _LONGEST_TRAILER))
+                if begin >= 0:
+                    if begin and sink is not None:
+                        sink(data[:begin])
+                    warnings, rows = data[begin + len(marker) :].split(b"\t")
+                    return Sent(int(warnings), int(rows))
+            # What may be the beginning of the marker stays; whole rows are easier for whoever takes them.
+            safe = max(0, len(data) - _LONGEST_TRAILER)
+            cut = data.rfind(b"\n", 0, safe) + 1 or safe
+            if cut and sink is not None:
+                sink(data[:cut])
+            held = data[cut:]
             if len(chunk) < _FEW_BYTES:
                 # The client writes 4 kB at a time: reading each by itself costs more than everything else here.
                 time.sleep(_SECONDS_TO_FILL)
-        return self._fail()
 
-    def _fail(self) -> int:
+    def _fail(self) -> Sent:
         self._process.wait(60)
         raise BackupError(
             f"{self._process.command.program} ended before it had sent everything: {self._process.stderr_tail}",
@@ -193,7 +207,7 @@ class Snapshot:
         )
         process = stack.enter_context(start(command, stdin=PIPE, stdout=PIPE))
         session = stack.enter_context(self._server.session())
-        reader = ReaderProcess(process)
+        reader = ReaderProcess(process, flavour.sent_rows)
         for name, value in {
             "sql_mode": "''",
             "time_zone": "'+00:00'",
@@ -252,14 +266,16 @@ def _binlog(session: Session) -> str:
 
 
 class Splitter:
-    """Passes a table's rows on, with the word for NULL replaced and the rows counted.
+    """Passes a table's rows on, with the word for NULL replaced, and counts.
 
     Args:
         null_word: what the server sends in the place of NULL; empty where no column can be NULL.
         write: takes the result.
+        count: whether to count rows, where the server does not say how many it sent.
     """
 
-    def __init__(self, null_word: str, write: Callable[[bytes], None]) -> None:
+    def __init__(self, null_word: str, write: Callable[[bytes], None], count: bool) -> None:
+        self._count = count
         self._word = null_word.encode("ascii")
         self._write = write
         self._held = b""
@@ -271,11 +287,11 @@ class Splitter:
         if not self._word:
             self._pass(chunk)
             return
-        data = (self._held + chunk).replace(self._word, b"\\N")
-        # The end may be the beginning of the word: it is kept until more has come.
-        keep = min(len(self._word) - 1, len(data))
+        data = (self._held + chunk if self._held else chunk).replace(self._word, b"\\N")
+        # The end may be the beginning of the word, which holds no newline: it is kept until more has come.
+        keep = 0 if data.endswith(b"\n") else min(len(self._word) - 1, len(data))
         self._held = data[len(data) - keep :]
-        self._pass(data[: len(data) - keep])
+        self._pass(data[: len(data) - keep] if keep else data)
 
     def close(self) -> None:
         """Pass on what was kept."""
@@ -283,7 +299,8 @@ class Splitter:
         self._held = b""
 
     def _pass(self, data: bytes) -> None:
-        self.rows += data.count(b"\n")
+        if self._count:
+            self.rows += data.count(b"\n")
         self.size += len(data)
         if data:
             self._write(data)
