@@ -50,7 +50,7 @@ def children(pid: int) -> list[str]:
                 fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
                 if int(fields[1]) == pid:
                     found.append((entry / "cmdline").read_bytes().decode())
-            except (FileNotFoundError, ProcessLookupError):
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue
     return found
 
@@ -61,13 +61,16 @@ def test_f10_a_signal_ends_programs_of_every_thread_and_runs_the_cleaning(number
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(PROGRAM)], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        while len(children(process.pid)) < 2:
-            assert process.poll() is None
-        process.send_signal(number)
-        process.send_signal(signal.SIGTERM)  # a second one must not disturb the cleaning
-        rest = process.stdout.read()
-        assert process.wait(60) == 0
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            while len(children(process.pid)) < 2:
+                assert process.poll() is None
+            process.send_signal(number)
+            process.send_signal(signal.SIGTERM)  # a second one must not disturb the cleaning
+            rest = process.stdout.read()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
     assert rest.splitlines()[0] == "cleaned"
     assert rest.splitlines()[1].startswith(f"Interrupted The run was stopped by {number.name}")
