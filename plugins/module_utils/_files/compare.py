@@ -118,6 +118,8 @@ class _Comparer:
         facts = self._proof.details
         request = FilesRequest((), exclude=facts.get("exclude", ()), repository=facts.get("repository"))
         self._walker = Walker(request.excluded(), bool(facts.get("one_file_system")), root=root)
+        # With patterns of any kind, nobody knows before.
+        self._expected = None if selection.patterns else sum(item["bytes"] for item in facts["patterns"])
         self._kept: list[Difference] = []
         self._total = 0
         self._entries = 0
@@ -136,7 +138,7 @@ class _Comparer:
             if line.startswith(ENTRY_PREFIX):
                 self._entry(parse(line), pool)
                 if reporter is not None:
-                    reporter.progress("comparing files", self._bytes, None)
+                    reporter.progress("comparing files", self._bytes, self._expected)
                 continue
             self._leave()
             values = parse(line)

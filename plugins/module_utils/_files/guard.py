@@ -76,7 +76,7 @@ class Guard(TarReader):
 
     def whole(self, member: Member, data: memoryview) -> None:
         """A member with all of its data."""
-        self.bytes += member.size
+        self._count(member)
         if self._check(member) and self._write is not None:
             self._write(member.raw)
             if member.size:
@@ -84,10 +84,14 @@ class Guard(TarReader):
 
     def begin(self, member: Member) -> None:
         """A member whose data comes in pieces."""
-        self.bytes += member.size
+        self._count(member)
         self._passing = self._check(member) and self._write is not None
         if self._passing and self._write is not None:
             self._write(member.raw)
+
+    def _count(self, member: Member) -> None:
+        size = member.sparse_size if member.records else None
+        self.bytes += member.size if size is None else size
 
     def data(self, piece: memoryview) -> None:
         """A piece of its data."""

@@ -46,8 +46,9 @@ def staging(place: bytes) -> Iterator[bytes]:
     made = os.stat(place)
     descriptor = os.open(path, _OPEN)
     try:
-        # Held as long as this process lives, so that no other one sweeps it.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Held as long as this process lives, so that no other one sweeps it. Where nothing can be locked, nobody sweeps.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         if _ACL_DEFAULT in _attribute_names(descriptor):
             # What is made in it is to have the access lists of the archive, not those of its place.
             os.removexattr(descriptor, _ACL_DEFAULT)
@@ -85,7 +86,7 @@ def _sweep(place: bytes) -> None:
         descriptor = os.open(path, _OPEN | os.O_NOFOLLOW)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError:
             continue
         else:
             remove(path)
@@ -95,18 +96,13 @@ def _sweep(place: bytes) -> None:
 
 def remove(path: bytes) -> None:
     """Remove a tree of our own, also directories that were restored without permission to change them."""
-
-    def permit(_function: object, name: str, _info: object) -> None:
-        failed = os.fsencode(name)
-        for directory in (os.path.dirname(failed), failed):
-            if directory.startswith(path) and os.path.isdir(directory) and not os.path.islink(directory):
-                os.chmod(directory, stat.S_IRWXU)
-        if os.path.isdir(failed) and not os.path.islink(failed):
-            shutil.rmtree(failed)
-        else:
-            os.unlink(failed)
-
-    shutil.rmtree(path, onerror=permit)
+    if os.geteuid() != 0:
+        for parent, names, _files in os.walk(path):
+            for name in names:
+                directory = os.path.join(parent, name)
+                if not os.path.islink(directory):
+                    os.chmod(directory, stat.S_IRWXU)
+    shutil.rmtree(path)
 
 
 class Placer:

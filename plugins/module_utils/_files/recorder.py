@@ -110,7 +110,7 @@ class Recorder(TarReader):
     Attributes:
         members: members of the archive.
         entries: those that the pattern matches.
-        files, bytes: files among them, and what they hold.
+        files, bytes: files among them, and what they hold, holes included.
     """
 
     def __init__(
@@ -216,6 +216,7 @@ class Recorder(TarReader):
         """The member is complete."""
         begun, self._begun = self._begun, None
         if begun is not None:
+            self.bytes += begun.size - begun.member.size
             self._write(begun.member, begun.finish(), begun.size)
 
     def finish(self) -> None:

@@ -37,6 +37,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.plan import (
     ArchivePlan,
     FilesRestorePlan,
     FilesRestoreRequest,
+    archive_facts,
     base_of,
     existing,
     indexed,
@@ -121,6 +122,8 @@ class _Restorer:
         self._reporter = reporter
         self._root = target_root(request.root)
         self._extracted = 0
+        changing = [archive.pattern for archive in plan.archives if archive.changes]
+        self._total = sum(archive_facts(reader, pattern).get("bytes", 0) for pattern in changing)
         self._said: list[str] = []
 
     def run(self) -> None:
@@ -215,7 +218,7 @@ class _Restorer:
             if not filtered:
                 tartool.write_all(target, chunk)
             self._extracted = before + watch.bytes
-            self._reporter.progress(text, self._extracted, None)
+            self._reporter.progress(text, min(self._extracted, self._total), self._total)
         watch.finish()
         sink.flush()
 

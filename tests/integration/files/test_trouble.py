@@ -52,13 +52,14 @@ def mounted(reachable_tmp: Path) -> Iterator[Callable[[str, int], Path]]:
 class Meddler(Reporter):
     """Does something as soon as the first piece of an archive has passed."""
 
-    def __init__(self, meddle: Callable[[], object]) -> None:
+    def __init__(self, meddle: Callable[[], object], during: str = "archiving") -> None:
         super().__init__()
+        self._during = during
         self._meddle: Callable[[], object] | None = meddle
 
     def progress(self, text: str, done: int, total: int | None, unit: str = "bytes", force: bool = False) -> None:
         meddle, self._meddle = self._meddle, None
-        if meddle is not None and text.startswith("archiving"):
+        if meddle is not None and text.startswith(self._during):
             meddle()
         super().progress(text, done, total, unit, force)
 
@@ -131,6 +132,23 @@ def test_a_file_that_shrinks_while_being_read_is_named(rig: Rig, source: Path, t
     outcome = rig.backup(source)
     assert outcome.warnings == (f"1 entry changed while being read: {source}/a",)
     _digests_are_those_of_the_archive(rig, target, 64 << 20)
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "link"])
+def test_what_appears_in_the_way_of_a_restore_is_kept(rig: Rig, source: Path, target: Path, kind: str) -> None:
+    (source / "a").write_text("a")
+    (source / "b").write_text("b")
+    below(target, source).mkdir(parents=True)
+    rig.backup(source / "*")
+    way = below(target, source / "b")
+    make = {"file": lambda: way.write_text("mine"), "directory": way.mkdir, "link": lambda: way.symlink_to("a")}[kind]
+    rig.reporter = Meddler(make, "restoring")
+    with pytest.raises(BackupError, match="b appeared while files were being restored"):
+        rig.restore(target)
+    assert (way.is_symlink(), way.is_dir()) == (kind == "link", kind == "directory")
+    if kind == "file":
+        assert way.read_text() == "mine"
+    assert not list(target.rglob(".backupdb-restore-*"))
 
 
 def _digests_are_those_of_the_archive(rig: Rig, target: Path, size: int) -> None:
