@@ -27,6 +27,7 @@ FILES = "files"
 #: Databases that every new PostgreSQL server has; a rebuild replaces them while they are empty.
 _INITIAL = {"postgresql": frozenset({"postgres", "template1"})}
 _SHOWN_DIFFERENCES = 5
+_LISTED_DIFFERENCES = 50
 
 
 def rebuild_plan(
@@ -189,9 +190,19 @@ def rebuild_rows(
             row["message"] = planned["message"]
         elif row["message"] is None and row["differences"] is None:
             row["message"] = "it was not proven"
+        elif row["message"] is None and row["differences"]:
+            row["message"] = _differences_in_words(proof or {})
         row["ok"] = row["message"] is None and row["differences"] == 0
         rows.append(row)
     return with_results(rows)
+
+
+def _differences_in_words(proof: Result) -> str:
+    total = int(proof.get("total", 0))
+    found = [item["message"] for item in proof.get("differences", ())][:_LISTED_DIFFERENCES]
+    if total > len(found):
+        found.append(f"{total - len(found)} more")
+    return f"{plural(total, 'difference')} to what was backed up:" + "".join(f"\n  - {line}" for line in found)
 
 
 def recovery_lines(rows: Iterable[Mapping[str, Any]], elapsed: Mapping[str, Any]) -> list[str]:

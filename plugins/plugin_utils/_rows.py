@@ -117,6 +117,11 @@ def failures(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return [f"{row['instance']}: {row.get('message') or 'failed'}" for row in rows if not row.get("ok")]
 
 
+def _short(version: str) -> str:
+    """A version without what a distribution adds: ``10.11.19-MariaDB-0+deb12u1``, ``15.18 (Debian 15.18-1)``."""
+    return version.partition("-")[0].partition(" ")[0]
+
+
 _FLAVOURS = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
 
 
@@ -148,7 +153,9 @@ def check_rows(names: Sequence[str], inspected: Any, archived: Any = None) -> li
             "message": message(result) if failed(result) else None,
         }
         if "flavour" in result:
-            row["what"] = f"{_FLAVOURS.get(result['flavour'], result['flavour'])} {result.get('version', '')}".strip()
+            row["what"] = (
+                f"{_FLAVOURS.get(result['flavour'], result['flavour'])} {_short(str(result.get('version', '')))}".strip()
+            )
             row["contents"] = plural(len(result.get("selected", ())), "database")
         elif "files" in result:
             row["what"] = "files"
