@@ -289,7 +289,8 @@ class Server:
             host=self.address.host or "localhost",
             port=self.address.port,
             user=self.user,
-            password=connection.password or "",
+            # As bytes: the driver itself would take it for Latin-1.
+            password=(connection.password or "").encode("utf-8"),
             database=database,
             charset="utf8mb4",
             autocommit=True,
