@@ -38,6 +38,10 @@ _MARK = "backupdb-mark"
 #: How the job's file begins until the module has ended: async_wrapper writes the result over it.
 _STARTED = '{"started"'
 _JOB_KEYS = ("ansible_job_id", "results_file", "started", "finished", "_ansible_suppress_tmpdir_delete")
+#: What of the first answer belongs into the result: what Ansible learned of the host while it started the job.
+_LEARNED_KEYS = ("ansible_facts", "warnings", "deprecations")
+#: What in a result wants Ansible's own reading.
+_SPECIAL_KEYS = ("failed", "exception", "started", *_LEARNED_KEYS)
 _EMPTY_KEYS = ("stdout", "stderr", "stdout_lines", "stderr_lines")
 
 
@@ -110,17 +114,15 @@ class _Job:
         finished = False
         try:
             self._watch()
-            result = self._ask()
-            while not result.get("finished"):
-                time.sleep(_FIRST_DELAY)
-                result = self._ask()
+            result = self._read_result() or self._wait_for_result()
             finished = True
         finally:
             if not finished:
                 self._cancel()
             self._remove_files()
         self._show(self.lines.last_line(bool(result.get("failed")), time.monotonic()))
-        return self._stripped(result)
+        learned = {key: started[key] for key in _LEARNED_KEYS if started.get(key)}
+        return self._stripped({**learned, **result})
 
     def _start(self) -> dict[str, Any]:
         task = self.action._task
@@ -206,6 +208,25 @@ class _Job:
         elif isinstance(record.get("pid"), int):
             self.pid = record["pid"]
         return record, parts[2].strip().startswith(_STARTED)
+
+    def _read_result(self) -> Optional[dict[str, Any]]:
+        """The result of the job that has ended, from its file; None if there is anything special about it.
+
+        One small command again, for the same reason.
+        """
+        answer = self._shell(f"echo {_MARK}; cat {shlex.quote(self.results_file)} 2>/dev/null")
+        try:
+            result = json.loads(answer.partition(_MARK)[2])
+        except ValueError:
+            return None
+        return result if isinstance(result, dict) and not any(key in result for key in _SPECIAL_KEYS) else None
+
+    def _wait_for_result(self) -> dict[str, Any]:
+        result = self._ask()
+        while not result.get("finished"):
+            time.sleep(_FIRST_DELAY)
+            result = self._ask()
+        return result
 
     def _ask(self) -> dict[str, Any]:
         """The job's state, and its result when it has ended."""
