@@ -105,14 +105,12 @@ def archive(bench: Bench, what: str, tree: Path) -> Table:
 
 
 def extract(bench: Bench, what: str, tree: Path, room: Path, *, in_memory: bool) -> Table:
-    """The restores."""
+    """The restores; ours are of the last backup of `archive`."""
     zst, gz = bench.work / "peer.tar.zst", bench.work / "peer.tar.gz"
     tar = ["tar", "-cf", "-", "-C", tree, "."]
     chain(tar, ["zstd", "-3", "-T0", "-q"], target=zst)
     if bench.settings.peers:
         chain(tar, ["gzip", "-1"], target=gz)
-    bench.forget_backups()
-    bench.backup({"engine": "files", "paths": [f"{tree}/**/*"]}, OURS, module="files_archive")
     target = room / "extracted"
 
     def empty() -> None:
