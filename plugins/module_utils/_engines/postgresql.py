@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import instance, roles_restore
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import instance, roles_restore, staging
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import roles as roles_of
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import (
     PLAIN_SETTINGS,
@@ -32,12 +32,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import (
     Findings,
     Preflight,
-    artefact_of,
     recorded_roles,
     recorded_settings,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.proof_instance import instance_objects
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Loaded, Loader
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Loader
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.run_restore import RestoreRun
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.settings import (
     read_settings,
     read_tablespaces,
@@ -45,7 +45,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import (
     Shadows,
     drop,
-    exchange,
     is_shadow,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
@@ -61,7 +60,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     BackupPlan,
     BackupRequest,
     Engine,
-    RestoredDatabase,
     RestoreOutcome,
     RestorePlan,
     RestoreRequest,
@@ -282,67 +280,19 @@ class PostgresqlEngine(Engine):
         self.reporter.phase("load")
         roles = existing.names | (recorded.names if request.roles == "all" else frozenset())
         team = Team(request.jobs, self._access)
-        loader = Loader(self._access, team, server, found.tools, request.analyze, roles)
-        restored = self._load(loader, team, reader, databases, found.replaced)
+        loader = Loader(self._access, team, self.reporter, server, found.tools, request.analyze, roles)
+        restored = RestoreRun(self._access, self.reporter, server, loader, team).restore(
+            reader, databases, found.replaced
+        )
         self.reporter.phase("")
         return RestoreOutcome(restored, done)
 
     def _sweep(self, session: Session[Any], server: instance.Server) -> None:
+        for path in staging.sweep():
+            self.reporter.warn(f"Removed {path}, temporary files of a run that died.")
         for name in Shadows.leftovers(session, [database.name for database in server.databases]):
             drop(self._access, session, name, server.number)
             self.reporter.warn(f"Removed {name}, the unfinished restore of a run that died.")
-
-    def _load(
-        self,
-        loader: Loader,
-        team: Team,
-        reader: ArtefactReader,
-        databases: Mapping[str, str],
-        replaced: Sequence[str],
-    ) -> list[RestoredDatabase]:
-        manifest = reader.manifest
-        wanted = [database for database in manifest.databases if database.name in databases]
-        total = sum(database.size for database in wanted)
-        finished: list[int] = []
-
-        def load(number: int, database: Database, workers: int) -> Loaded:
-            artefact = artefact_of(reader, database.name)
-            target = databases[database.name]
-            loaded = loader.load(database, target, artefact, reader.path(artefact), number, workers)
-            if target not in replaced:
-                loader.finish(loaded)
-            finished.append(database.size)
-            return loaded
-
-        def tick() -> None:
-            self.reporter.progress(f"{len(finished)} of {len(wanted)} databases loaded", sum(finished), total)
-
-        tasks = [
-            Task(database.size, functools.partial(load, number, database)) for number, database in enumerate(wanted, 1)
-        ]
-        results: list[Loaded] = []
-        try:
-            results = team.run(tasks, tick)
-            for loaded in results:
-                if loaded.target in replaced:
-                    self._exchange(loader, loaded)
-        except BaseException:
-            self._discard_rest(loader, len(wanted))
-            raise
-        return [RestoredDatabase(item.database.name, item.target, item.seconds) for item in results]
-
-    def _exchange(self, loader: Loader, loaded: Loaded) -> None:
-        """Replace one of initdb's databases, which is empty, from within the other."""
-        self._access.close()
-        other = next(name for name in instance.INITIAL_DATABASES if name != loaded.target)
-        previous = loader.shadows.name(0)
-        with explained(f"replacing the empty database {loaded.target}"), loader.administer(other) as session:
-            exchange(self._access, session, self._look(), loaded.target, previous, loader.finishing(loaded))
-
-    @staticmethod
-    def _discard_rest(loader: Loader, count: int) -> None:
-        for number in range(1, count + 1):
-            loader.discard(loader.shadows.name(number))
 
     # proof
 

@@ -84,7 +84,11 @@ def back_up_with(
         plan = used.plan_backup(request)
         assert plan.problems == []
         outcome = used.backup(request, plan, writer)
-        for kind, suffix, form in (("roles", ".sql.zst", "sql"), ("settings", ".json.zst", "json"), ("proof", ".json.zst", "json")):
+        for kind, suffix, form in (
+            ("roles", ".sql.zst", "sql"),
+            ("settings", ".json.zst", "json"),
+            ("proof", ".json.zst", "json"),
+        ):
             path = writer.create_file(kind, kind, suffix)
             if kind == "roles":
                 write_bytes(path, outcome.roles_sql)
@@ -115,7 +119,11 @@ def back_up_with(
 
 
 def restore(
-    server: PostgresServer, reader: SetReader, databases: Mapping[str, str], connect: Mapping[str, Any] | None = None, **options: Any
+    server: PostgresServer,
+    reader: SetReader,
+    databases: Mapping[str, str],
+    connect: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> RestoreOutcome:
     """Restore as the module does: planned, without problems, then done."""
     with engine(server, **(connect or {})) as used:
@@ -126,14 +134,20 @@ def restore(
 
 
 def plan_restore(
-    server: PostgresServer, reader: SetReader, databases: Mapping[str, str], connect: Mapping[str, Any] | None = None, **options: Any
+    server: PostgresServer,
+    reader: SetReader,
+    databases: Mapping[str, str],
+    connect: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> RestorePlan:
     """What a restore would do."""
     with engine(server, **(connect or {})) as used:
         return used.plan_restore(RestoreRequest(databases=databases, **options), reader)
 
 
-def prove(server: PostgresServer, *databases: str, level: str = CONTENT, instance: bool = True, **options: Any) -> Proof:
+def prove(
+    server: PostgresServer, *databases: str, level: str = CONTENT, instance: bool = True, **options: Any
+) -> Proof:
     """The proof of databases as they are now."""
     with engine(server, **options) as used:
         return used.prove(databases, level, 2, instance)
@@ -160,7 +174,9 @@ def compared(
     """A server compared with a proof."""
     pairs = {name: name for name in expected.databases} if databases is None else databases
     there = {name for (name,) in server.sql("SELECT datname FROM pg_database")}
-    found = prove(server, *(name for name in pairs.values() if name in there), level=expected.level, instance=instance, **options)
+    found = prove(
+        server, *(name for name in pairs.values() if name in there), level=expected.level, instance=instance, **options
+    )
     return compare(expected, found, pairs, instance)
 
 
@@ -173,7 +189,7 @@ def fill(server: PostgresServer) -> None:
         "COMMENT ON DATABASE shop IS 'it''s a \\ shop'",
         "REVOKE ALL ON DATABASE shop FROM PUBLIC",
         "GRANT CONNECT ON DATABASE shop TO reporting WITH GRANT OPTION",
-        "ALTER DATABASE shop SET search_path TO public, extensions, \"Odd Schema\"",
+        'ALTER DATABASE shop SET search_path TO public, extensions, "Odd Schema"',
         "ALTER DATABASE shop SET work_mem TO '9MB'",
         "ALTER DATABASE shop CONNECTION LIMIT 42",
         "ALTER ROLE reporting IN DATABASE shop SET statement_timeout TO '17s'",

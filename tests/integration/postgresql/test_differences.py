@@ -70,7 +70,7 @@ IN_DATABASE: dict[str, tuple[str, list[str]]] = {
         ["missing grant: USAGE on elsewhere to reporting"],
     ),
     "default privileges": (
-        'ALTER DEFAULT PRIVILEGES FOR ROLE owner_of_all IN SCHEMA public REVOKE SELECT ON TABLES FROM reporting',
+        "ALTER DEFAULT PRIVILEGES FOR ROLE owner_of_all IN SCHEMA public REVOKE SELECT ON TABLES FROM reporting",
         ["missing default privileges: of owner_of_all for tables in schema public"],
     ),
     "owner": (
@@ -140,15 +140,19 @@ IN_DATABASE: dict[str, tuple[str, list[str]]] = {
     "not null": (
         "ALTER TABLE orders ALTER COLUMN placed DROP NOT NULL",
         [
-            ("column placed of table public.orders: expected date not null default '2020-01-01'::date,"
-            " found date default '2020-01-01'::date")
+            (
+                "column placed of table public.orders: expected date not null default '2020-01-01'::date,"
+                " found date default '2020-01-01'::date"
+            )
         ],
     ),
     "default of a column": (
         "ALTER TABLE orders ALTER COLUMN placed SET DEFAULT '2020-01-02'",
         [
-            ("column placed of table public.orders: expected date not null default '2020-01-01'::date,"
-            " found date not null default '2020-01-02'::date")
+            (
+                "column placed of table public.orders: expected date not null default '2020-01-01'::date,"
+                " found date not null default '2020-01-02'::date"
+            )
         ],
     ),
     "storage of a column": (
@@ -157,7 +161,9 @@ IN_DATABASE: dict[str, tuple[str, list[str]]] = {
     ),
     "options of a table": (
         "ALTER TABLE customers RESET (fillfactor)",
-        ["options of table public.customers: expected autovacuum_enabled=false, fillfactor=80, found autovacuum_enabled=false"],
+        [
+            "options of table public.customers: expected autovacuum_enabled=false, fillfactor=80, found autovacuum_enabled=false"
+        ],
     ),
     "persistence of a table": (
         "ALTER TABLE scratch SET LOGGED",
@@ -173,8 +179,10 @@ IN_DATABASE: dict[str, tuple[str, list[str]]] = {
     "partition": (
         "ALTER TABLE measurements DETACH PARTITION measurements_2020",
         [
-            ("partition bound of table public.measurements_2020:"
-            " expected FOR VALUES FROM ('2020-01-01') TO ('2021-01-01'), found none"),
+            (
+                "partition bound of table public.measurements_2020:"
+                " expected FOR VALUES FROM ('2020-01-01') TO ('2021-01-01'), found none"
+            ),
             "partition of of table public.measurements_2020: expected public.measurements, found none",
             "unexpected constraint: is_known on public.measurements_2020",
         ],
@@ -185,8 +193,10 @@ IN_DATABASE: dict[str, tuple[str, list[str]]] = {
     ),
     "view": ("DROP VIEW cheap", ["missing view: public.cheap"]),
     "definition of a view": (
-        ("CREATE OR REPLACE VIEW cheap WITH (security_barrier) AS SELECT id, name, price FROM customers WHERE price < 11"
-        " WITH LOCAL CHECK OPTION"),
+        (
+            "CREATE OR REPLACE VIEW cheap WITH (security_barrier) AS SELECT id, name, price FROM customers WHERE price < 11"
+            " WITH LOCAL CHECK OPTION"
+        ),
         ["the definition of view public.cheap differs"],
     ),
     "option of a view": (
@@ -285,7 +295,7 @@ IN_DATABASE: dict[str, tuple[str, list[str]]] = {
         ["comment on column price of table public.customers: expected in euros, found in dollars"],
     ),
     "schema": (
-        'CREATE SCHEMA another AUTHORIZATION reporting',
+        "CREATE SCHEMA another AUTHORIZATION reporting",
         ["unexpected schema: another"],
     ),
     "owner of a schema": (
@@ -328,7 +338,10 @@ IN_DATABASE: dict[str, tuple[str, list[str]]] = {
     "operator": ("DROP OPERATOR === (integer, integer)", ["missing operator: public.===(integer,integer)"]),
     "operator class": (
         "DROP OPERATOR CLASS odd_class USING btree",
-        ["missing operator class: public.odd_class using btree", "the definition of operator family public.odd_family using btree differs"],
+        [
+            "missing operator class: public.odd_class using btree",
+            "the definition of operator family public.odd_family using btree differs",
+        ],
     ),
     "cast": ("DROP CAST (mood AS integer)", ["missing cast: public.mood as integer"]),
     "conversion": (
@@ -354,8 +367,10 @@ IN_DATABASE: dict[str, tuple[str, list[str]]] = {
     "publication": (
         "ALTER PUBLICATION changes SET TABLE orders",
         [
-            ("tables of publication changes: expected public.customers where (price > (5)::numeric) (id, name), public.orders,"
-            " found public.orders")
+            (
+                "tables of publication changes: expected public.customers where (price > (5)::numeric) (id, name), public.orders,"
+                " found public.orders"
+            )
         ],
     ),
     "subscription": (
@@ -422,12 +437,12 @@ OF_SERVER: dict[str, tuple[str, str, list[str]]] = {
         ["comment of role expired: expected none, found new"],
     ),
     "membership": (
-        'REVOKE pg_read_all_data FROM reporting',
+        "REVOKE pg_read_all_data FROM reporting",
         "GRANT pg_read_all_data TO reporting",
         ["missing membership: reporting in pg_read_all_data"],
     ),
     "admin option": (
-        'GRANT pg_read_all_data TO reporting WITH ADMIN OPTION',
+        "GRANT pg_read_all_data TO reporting WITH ADMIN OPTION",
         "REVOKE ADMIN OPTION FOR pg_read_all_data FROM reporting",
         ["admin option of membership reporting in pg_read_all_data: expected none, found yes"],
     ),

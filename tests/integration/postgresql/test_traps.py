@@ -112,7 +112,9 @@ def test_p04_memberships_keep_grantor_and_options(filled: PostgresServer, rebuil
          WHERE a.roleid::regrole::text !~ '^pg_' ORDER BY 1, 2
     """
     assert rebuilt.sql(memberships) == filled.sql(memberships)
-    assert ('"App Users"', '"user@example.com"', "reporting", False) in rebuilt.sql(memberships.replace("regrole", "regrole::text"))
+    assert ('"App Users"', '"user@example.com"', "reporting", False) in rebuilt.sql(
+        memberships.replace("regrole", "regrole::text")
+    )
 
 
 def test_p05_hidden_hashes_are_said_to_be_missing(
@@ -135,9 +137,9 @@ def test_p05_hidden_hashes_are_said_to_be_missing(
 
 
 def test_p06_p07_properties_and_settings_follow_a_rename(backup: Backup, rebuilt: PostgresServer) -> None:
-    restore(rebuilt, backup.reader, {"shop": "Other \"shop\""})
+    restore(rebuilt, backup.reader, {"shop": 'Other "shop"'})
     try:
-        assert differences(rebuilt, backup.proof, {"shop": "Other \"shop\""}) == []
+        assert differences(rebuilt, backup.proof, {"shop": 'Other "shop"'}) == []
         settings = rebuilt.value(
             "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
             " WHERE datname = 'Other \"shop\"' AND setrole = 'reporting'::regrole"
@@ -145,21 +147,21 @@ def test_p06_p07_properties_and_settings_follow_a_rename(backup: Backup, rebuilt
         assert settings == ["statement_timeout=17s"]
         assert differences(rebuilt, backup.proof) == []
     finally:
-        rebuilt.sql("ALTER SUBSCRIPTION from_far SET (slot_name = NONE)", database="Other \"shop\"")
-        rebuilt.sql("DROP SUBSCRIPTION from_far", database="Other \"shop\"")
+        rebuilt.sql("ALTER SUBSCRIPTION from_far SET (slot_name = NONE)", database='Other "shop"')
+        rebuilt.sql("DROP SUBSCRIPTION from_far", database='Other "shop"')
         rebuilt.sql('DROP DATABASE "Other ""shop"""')
 
 
-def test_p09_encoding_collation_and_provider_are_kept(
-    work: Path, fresh_pg: Callable[..., PostgresServer]
-) -> None:
+def test_p09_encoding_collation_and_provider_are_kept(work: Path, fresh_pg: Callable[..., PostgresServer]) -> None:
     source, target = fresh_pg(), fresh_pg(initdb_args=["--encoding=UTF8", "--locale-provider=icu", "--icu-locale=en"])
     source.sql("CREATE DATABASE latin ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
     source.sql("CREATE DATABASE any_bytes ENCODING SQL_ASCII LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
     source.sql("CREATE DATABASE german LOCALE_PROVIDER icu ICU_LOCALE 'de-u-co-phonebk' TEMPLATE template0")
     source.sql("CREATE TABLE t AS SELECT 'Gr' || chr(252) || chr(223) || 'e' AS text", database="latin")
     # bytes that are no text in any encoding, as a name and as a value
-    source.sql("""DO $$BEGIN EXECUTE E'CREATE TABLE "t\\xff" AS SELECT E''\\xfe\\xdd'' AS v'; END$$""", database="any_bytes")
+    source.sql(
+        """DO $$BEGIN EXECUTE E'CREATE TABLE "t\\xff" AS SELECT E''\\xfe\\xdd'' AS v'; END$$""", database="any_bytes"
+    )
     source.sql("CREATE TABLE t (x text); INSERT INTO t VALUES ('Ärger'), ('Zug'), ('Affe')", database="german")
     made = back_up(source, work / "p09")
     restore(target, made.reader, {name: name for name in ("latin", "any_bytes", "german")})
@@ -169,9 +171,7 @@ def test_p09_encoding_collation_and_provider_are_kept(
     assert target.value("SELECT convert_to(text, 'UTF8') FROM t", database="latin") == "Grüße".encode()
 
 
-def test_p09_missing_locale_is_found_before_anything_changes(
-    backup: Backup, rebuilt: PostgresServer
-) -> None:
+def test_p09_missing_locale_is_found_before_anything_changes(backup: Backup, rebuilt: PostgresServer) -> None:
     with engine(rebuilt) as used:
         from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.locales import missing_locale
 
@@ -216,11 +216,22 @@ def test_p15_schema_public_may_exist_and_be_somebodys(backup: Backup, rebuilt: P
 
 
 def test_p16_default_privileges_are_kept(rebuilt: PostgresServer) -> None:
-    rebuilt.sql("CREATE TABLE later (i integer)", user="owner_of_all", password="old password ü", database="shop", options="-c search_path=public")
+    rebuilt.sql(
+        "CREATE TABLE later (i integer)",
+        user="owner_of_all",
+        password="old password ü",
+        database="shop",
+        options="-c search_path=public",
+    )
     try:
-        assert rebuilt.value("SELECT has_table_privilege('reporting', 'public.later', 'SELECT')", database="shop") is True
+        assert (
+            rebuilt.value("SELECT has_table_privilege('reporting', 'public.later', 'SELECT')", database="shop") is True
+        )
     finally:
-        rebuilt.sql("ALTER EVENT TRIGGER forbid_drop DISABLE; DROP TABLE later; ALTER EVENT TRIGGER forbid_drop ENABLE ALWAYS; TRUNCATE ddl_log", database="shop")
+        rebuilt.sql(
+            "ALTER EVENT TRIGGER forbid_drop DISABLE; DROP TABLE later; ALTER EVENT TRIGGER forbid_drop ENABLE ALWAYS; TRUNCATE ddl_log",
+            database="shop",
+        )
 
 
 def test_p18_unqualified_names_are_restored_or_named(work: Path, fresh_pg: Callable[..., PostgresServer]) -> None:
@@ -261,9 +272,7 @@ def test_p20_large_objects_keep_content_owner_and_grants(rebuilt: PostgresServer
     assert rebuilt.value(owner, database="shop") == "owner_of_all"
 
 
-def test_p24_row_security_is_refused_and_never_short(
-    filled: PostgresServer, work: Path
-) -> None:
+def test_p24_row_security_is_refused_and_never_short(filled: PostgresServer, work: Path) -> None:
     filled.sql("CREATE ROLE p24 LOGIN PASSWORD 'p24'; GRANT pg_read_all_data TO p24")
     try:
         filled.sql("GRANT CONNECT ON DATABASE shop TO p24")
@@ -300,7 +309,10 @@ def test_p26_a_sequence_that_moves_during_the_dump_is_proven_as_dumped(
 
     source, target = fresh_pg(), fresh_pg()
     source.sql("CREATE DATABASE d")
-    source.sql("CREATE SEQUENCE s; CREATE TABLE t AS SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 50000) g", database="d")
+    source.sql(
+        "CREATE SEQUENCE s; CREATE TABLE t AS SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 50000) g",
+        database="d",
+    )
     done = Event()
 
     def move() -> None:
@@ -323,7 +335,12 @@ def test_p27_statistics_are_there(rebuilt: PostgresServer, backup: Backup) -> No
     analyzed = "SELECT reltuples FROM pg_class WHERE oid = '{}'::regclass"
     assert rebuilt.value(analyzed.format("public.customers"), database="shop") == 200
     assert rebuilt.value(analyzed.format("public.measurements"), database="shop") == 1000
-    assert rebuilt.value("SELECT count(*) FROM pg_stats WHERE tablename = 'customers' AND attname = 'name'", database="shop") == 1
+    assert (
+        rebuilt.value(
+            "SELECT count(*) FROM pg_stats WHERE tablename = 'customers' AND attname = 'name'", database="shop"
+        )
+        == 1
+    )
 
 
 @pytest.mark.parametrize("name", ["toc"])
@@ -358,13 +375,13 @@ def test_p30_an_archive_newer_than_pg_restore_is_refused(
     assert any("17" in text and "15" in text and "older version" in text for text in plan.problems)
 
 
-def test_p31_a_restore_that_fails_leaves_no_database(
-    backup: Backup, fresh_pg: Callable[..., PostgresServer]
-) -> None:
+def test_p31_a_restore_that_fails_leaves_no_database(backup: Backup, fresh_pg: Callable[..., PostgresServer]) -> None:
     """Half of the objects are restored before the one that cannot be: its role is missing."""
     server = fresh_pg()
     problems = plan_restore(server, backup.reader, {"shop": "shop"}, roles="none").problems
-    assert any("Roles that the database 'shop' names do not exist" in text and "owner_of_all" in text for text in problems)
+    assert any(
+        "Roles that the database 'shop' names do not exist" in text and "owner_of_all" in text for text in problems
+    )
     before = server.sql("SELECT datname FROM pg_database ORDER BY 1")
     with engine(server) as used:
         from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import RestoreRequest
@@ -395,9 +412,7 @@ def test_p34_hostile_names_survive_backup_restore_and_rename(
     assert target.value("SELECT count(*) FROM pg_database WHERE datname ~ 'shadow'") == 0
 
 
-def test_roles_script_runs_twice_with_psql_alone(
-    backup: Backup, fresh_pg: Callable[..., PostgresServer]
-) -> None:
+def test_roles_script_runs_twice_with_psql_alone(backup: Backup, fresh_pg: Callable[..., PostgresServer]) -> None:
     server = fresh_pg()
     artefact = backup.reader.manifest.artefact("roles")
     assert artefact is not None

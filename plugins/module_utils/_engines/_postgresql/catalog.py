@@ -53,6 +53,8 @@ class Catalog:
     members: frozenset[tuple[str, int]] = frozenset()
     comments: Mapping[tuple[str, int, int], str] = field(default_factory=dict)
     labels: Mapping[tuple[str, int, int], Mapping[str, str]] = field(default_factory=dict)
+    #: Roles that are named elsewhere than as an owner or in a grant.
+    roles: set[str] = field(default_factory=set)
 
     @classmethod
     def read(cls, session: Session[Any], version: int) -> Catalog:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import acl
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.catalog import (
     USER_SCHEMA,
     Catalog,
@@ -123,6 +124,7 @@ def rules(catalog: Catalog) -> Iterator[ProofObject]:
 def policies(catalog: Catalog) -> Iterator[ProofObject]:
     """Policies of row-level security."""
     for oid, name, table, command, permissive, roles, using, check in catalog.objects("pg_policy", _POLICIES):
+        catalog.roles.update(role for role in roles if role != acl.PUBLIC)
         attributes = {
             "command": _COMMANDS.get(command, command),
             "kind": "permissive" if permissive else "restrictive",

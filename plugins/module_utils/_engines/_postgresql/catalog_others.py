@@ -54,7 +54,7 @@ SELECT s.oid, pg_catalog.quote_ident(s.srvname), pg_catalog.pg_get_userbyid(s.sr
 """
 _MAPPINGS = """
 SELECT u.umid, pg_catalog.format('%s on %I', CASE WHEN u.umuser = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(u.usename) END,
-       u.srvname), u.umoptions
+       u.srvname), u.umoptions, CASE WHEN u.umuser <> 0 THEN u.usename END
   FROM pg_catalog.pg_user_mappings u
 """
 _EVENT_TRIGGERS = """
@@ -137,7 +137,9 @@ def servers(catalog: Catalog) -> Iterator[ProofObject]:
 
 def mappings(catalog: Catalog) -> Iterator[ProofObject]:
     """User mappings; their options hold passwords and show as a digest only."""
-    for oid, name, values in catalog.objects("pg_user_mapping", _MAPPINGS):
+    for oid, name, values, role in catalog.objects("pg_user_mapping", _MAPPINGS):
+        if role is not None:
+            catalog.roles.add(role)
         yield catalog.make("user mapping", name, "pg_user_mapping", oid, attributes={"options digest": digest(options(values))})
 
 
@@ -201,6 +203,7 @@ def subscriptions(catalog: Catalog) -> Iterator[ProofObject]:
 def default_privileges(catalog: Catalog) -> Iterator[ProofObject]:
     """What ALTER DEFAULT PRIVILEGES set."""
     for oid, role, schema, objects, access in catalog.rows(_DEFAULT_PRIVILEGES):
+        catalog.roles.add(role)
         place = "" if schema is None else f" in schema {schema}"
         name = f"of {role} for {_DEFAULTS_FOR.get(objects, objects)}{place}"
         yield catalog.make("default privileges", name, "pg_default_acl", oid, access=access)

@@ -325,7 +325,8 @@ class Access:
         if self.account is not None:
             who += f" as operating-system account {self.account.name}"
         return ConnectionFailed(
-            f"Cannot connect to database {database!r} on {self.address} ({who}): {cause}. The answer was: {said}", remedy
+            f"Cannot connect to database {database!r} on {self.address} ({who}): {cause}. The answer was: {said}",
+            remedy,
         )
 
 

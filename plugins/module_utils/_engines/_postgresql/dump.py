@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql 
     proof,
     public_schema,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import (
+    Access,
+    explained,
+    psycopg_error,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import literal
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
@@ -124,9 +129,14 @@ class Dumper:
                     team=self._team,
                     check=lambda: _failed_early(process),
                 )
-                inventory = proof.take_inventory(session, self._settings.version)
-                objects = proof.measure(session, inventory, effort)
-                public = public_schema.state(session)
+                try:
+                    inventory = proof.take_inventory(session, self._settings.version)
+                    objects = proof.measure(session, inventory, effort)
+                    public = public_schema.state(session)
+                except psycopg_error():
+                    # What stopped the dump too is told by the dump, which knows more about it.
+                    _failed_early(process)
+                    raise
                 process.wait()
                 self._pass_on_warnings(name, process)
             objects = self._with_dumped_sequences(inventory, objects, directory)
@@ -134,7 +144,7 @@ class Dumper:
             "pg_dump": self._settings.tools.version,
             "snapshot_at": moment.isoformat(timespec="seconds"),
             "public_schema": public,
-            **_needs(objects),
+            **_needs(objects, inventory.catalog.roles),
         }
         if not self._settings.tools.zstd:
             details["plain_bytes"] = archive.compress(self._team, directory, self._settings.level, workers)
@@ -196,9 +206,15 @@ class Dumper:
 
 def begin_snapshot(session: Session[Any]) -> tuple[datetime, str]:
     """Begin a transaction that sees one moment, and let others see the same; returns the moment and the snapshot."""
-    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    begin(session)
     moment, snapshot = session.execute("SELECT pg_catalog.now(), pg_catalog.pg_export_snapshot()").fetchone() or ()
     return moment, snapshot
+
+
+def begin(session: Session[Any]) -> None:
+    """Begin a transaction that sees one moment, and that waits for locks a little longer than pg_dump does."""
+    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    session.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT + 2000}")
 
 
 def prove_database(
@@ -217,7 +233,7 @@ def prove_database(
 def same_snapshot(access: Access, database: str, snapshot: str) -> Iterator[Session[Any]]:
     """A session that sees the same moment as another one, which must stay open."""
     with access.session(database) as session:
-        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        begin(session)
         session.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
         yield session
 
@@ -228,9 +244,9 @@ def _failed_early(process: Process) -> None:
         process.wait()
 
 
-def _needs(objects: Sequence[ProofObject]) -> dict[str, Any]:
+def _needs(objects: Sequence[ProofObject], named: AbstractSet[str]) -> dict[str, Any]:
     """What a server must have before the database can be restored to it."""
-    roles = {item.owner for item in objects if item.owner is not None}
+    roles = {*named, *(item.owner for item in objects if item.owner is not None)}
     roles |= {grant.grantee for item in objects for grant in item.grants}
     extensions = sorted(
         (item.name, item.attributes["version"]) for item in objects if item.kind == catalog_others.EXTENSION

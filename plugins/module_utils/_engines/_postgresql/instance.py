@@ -143,9 +143,9 @@ def look(session: Session[Any]) -> Server:
             f" {OLDEST_SERVER // 10000}.",
             "upgrade the server",
         )
-    (user, superuser, createdb, createrole, bypass, read_settings, standby, hashes, bootstrap, version) = session.execute(
-        _LOGIN
-    ).fetchone()
+    (user, superuser, createdb, createrole, bypass, read_settings, standby, hashes, bootstrap, version) = (
+        session.execute(_LOGIN).fetchone()
+    )
     facts: dict[str, Any] = dict(session.execute(_FACTS).fetchall())
     facts["driver"] = psycopg_version()
     return Server(
@@ -243,7 +243,9 @@ def readability(access: Access, server: Server, database: Database) -> Readabili
     if not database.properties["valid"]:
         problem = f"The database {name!r} is left over from an interrupted DROP DATABASE: drop it, or exclude it."
     elif not database.properties["allow_connections"]:
-        problem = f"The database {name!r} allows no connections: exclude it, or ALTER DATABASE ... ALLOW_CONNECTIONS true."
+        problem = (
+            f"The database {name!r} allows no connections: exclude it, or ALTER DATABASE ... ALLOW_CONNECTIONS true."
+        )
     elif not database.properties["connectable"]:
         problem = f"{server.user} may not connect to the database {name!r}: GRANT CONNECT on it."
     if problem is not None:

@@ -68,12 +68,16 @@ def _database(number: int, database: Database, artefact: Artefact, major: int) -
     if "plain_bytes" in artefact.details:
         lines += [
             f"# Programs of PostgreSQL {FIRST_WITH_ZSTD} and newer read the dump as it is; older ones want it decompressed:",
-            f"plain=$(mktemp -d) && cp -- {source}/*.toc {source}/toc.dat \"$plain\"",
+            f'plain=$(mktemp -d) && cp -- {source}/*.toc {source}/toc.dat "$plain"',
             f"find {source} -name '*.zst' -exec zstd -q -d --output-dir-flat=\"$plain\" -- {{}} +",
-            f"pg_restore --format=directory --jobs=4 --exit-on-error --dbname={target} \"$plain\" && rm -r -- \"$plain\"",
+            f'pg_restore --format=directory --jobs=4 --exit-on-error --dbname={target} "$plain" && rm -r -- "$plain"',
         ]
     else:
         lines.append(f"pg_restore --format=directory --jobs=4 --exit-on-error --dbname={target} {source}")
     statements = "".join(f"{statement};\n" for statement in finish)
-    lines += [f"psql -X -v ON_ERROR_STOP=1 -d template1 <<'END-OF-{number}'", statements.rstrip("\n"), f"END-OF-{number}"]
+    lines += [
+        f"psql -X -v ON_ERROR_STOP=1 -d template1 <<'END-OF-{number}'",
+        statements.rstrip("\n"),
+        f"END-OF-{number}",
+    ]
     return [*lines, "```", ""]

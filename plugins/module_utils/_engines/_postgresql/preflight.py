@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import Roles
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import is_shadow, sessions_in
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import free_bytes, has_room
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
     Tools,
     choose,
@@ -297,7 +297,7 @@ class Preflight:
                 )
         if self._found.tools is not None and not self._found.tools.zstd:
             largest = max((self._plain_bytes(database) for database in databases), default=0)
-            if largest and staging_root(largest) is None:
+            if largest and not has_room(largest):
                 yield (
                     f"pg_restore {self._found.tools.version} needs about {largest >> 20} MiB of temporary space, and"
                     f" {tempfile.gettempdir()} has less: free space, set TMPDIR to a larger file system, or install"
@@ -306,19 +306,3 @@ class Preflight:
 
     def _plain_bytes(self, database: Database) -> int:
         return int(artefact_of(self._reader, database.name).details.get("plain_bytes") or 0)
-
-
-def free_bytes(path: str) -> Optional[int]:
-    """Free space where a path is; None if it cannot be seen from here."""
-    try:
-        return shutil.disk_usage(path).free
-    except OSError:
-        # The server's directory may be of another host or container.
-        return None
-
-
-def staging_root(needed: int) -> Optional[str]:
-    """A directory for temporary files with some bytes free; None if there is none."""
-    root = tempfile.gettempdir()
-    free = free_bytes(root)
-    return root if free is not None and free > needed * 1.02 else None

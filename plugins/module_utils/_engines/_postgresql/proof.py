@@ -187,9 +187,7 @@ def _measured(item: ProofObject, tables: Mapping[str, tuple[int, Optional[str]]]
     return dataclasses.replace(item, rows=rows, content=digest)
 
 
-def with_sequence_values(
-    objects: Sequence[ProofObject], values: Mapping[str, tuple[int, bool]]
-) -> list[ProofObject]:
+def with_sequence_values(objects: Sequence[ProofObject], values: Mapping[str, tuple[int, bool]]) -> list[ProofObject]:
     """The objects, with other values of some sequences."""
     found = []
     for item in objects:

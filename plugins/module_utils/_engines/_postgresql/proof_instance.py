@@ -110,4 +110,10 @@ def _word(value: bool | None) -> str | None:
 def _tablespace(item: Mapping[str, Any]) -> ProofObject:
     attributes = {"location": item["location"], "options": options(item["options"]), "comment": item["comment"]}
     owner = None if item["name"].startswith("pg_") else item["owner"]
-    return ProofObject(TABLESPACE, item["name"], owner=owner, grants=acl.grants_of_entries(item["acl"] or ()), attributes=plain(attributes))
+    return ProofObject(
+        TABLESPACE,
+        item["name"],
+        owner=owner,
+        grants=acl.grants_of_entries(item["acl"] or ()),
+        attributes=plain(attributes),
+    )

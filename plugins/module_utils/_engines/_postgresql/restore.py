@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +18,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained, sql
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import conninfo
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import staging_root
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import (
     create_statement,
     opening_statement,
@@ -28,11 +25,13 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import Shadows, drop
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import temporary_directory
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command
+from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
@@ -61,6 +60,7 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
  ORDER BY c.relpages DESC, 1
 """
 _ANALYZED_AT_A_TIME = 50
+_LONGEST_HEAD = 200
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ class Loader:
     Args:
         access: the way to the server.
         team: where programs run.
+        reporter: where warnings go.
         server: what it is.
         tools: the programs to restore with.
         analyze: compute the planner's statistics afterwards.
@@ -86,11 +87,19 @@ class Loader:
     """
 
     def __init__(
-        self, access: Access, team: Team, server: Server, tools: Tools, analyze: bool, roles: frozenset[str]
+        self,
+        access: Access,
+        team: Team,
+        reporter: Reporter,
+        server: Server,
+        tools: Tools,
+        analyze: bool,
+        roles: frozenset[str],
     ) -> None:
         self.shadows = Shadows()
         self._access = access
         self._team = team
+        self._reporter = reporter
         self._server = server
         self._tools = tools
         self._analyze = analyze
@@ -99,7 +108,7 @@ class Loader:
     def load(
         self, database: Database, target: str, artefact: Artefact, path: str, number: int, workers: int
     ) -> Loaded:
-        """Load an archive into a new shadow, complete but for its name; the shadow is dropped on any failure.
+        """Load an archive into a new shadow, complete but for its name.
 
         Args:
             database: as recorded.
@@ -112,22 +121,26 @@ class Loader:
         began = time.monotonic()
         shadow = self.shadows.name(number)
         with explained(f"restoring {database.name} as {target}"), self.administer() as session:
-            try:
-                session.execute(
-                    create_statement(shadow, database.properties, self._server.number, self._server.superuser)
-                )
-                if not self._server.superuser:
-                    session.execute(f"REVOKE CONNECT ON DATABASE {identifier(shadow)} FROM PUBLIC")
-                self._fill(database, target, shadow, artefact, path, workers)
-            except BaseException:
-                self.discard(shadow)
-                raise
+            session.execute(create_statement(shadow, database.properties, self._server.number, self._server.superuser))
+            if not self._server.superuser:
+                session.execute(f"REVOKE CONNECT ON DATABASE {identifier(shadow)} FROM PUBLIC")
+            self._fill(database, target, shadow, artefact, path, workers)
         return Loaded(database, target, shadow, time.monotonic() - began)
 
-    def discard(self, shadow: str) -> None:
-        """Remove a shadow."""
-        with self.administer() as session:
-            drop(self._access, session, shadow, self._server.number)
+    def discard_all(self) -> None:
+        """Remove what is left of this run; a failure of that is a warning, since something else failed before."""
+        try:
+            with explained("removing unfinished databases"), self.administer() as session:
+                for name in self.shadows.mine(session):
+                    drop(self._access, session, name, self._server.number)
+        except BackupError as error:
+            self._reporter.warn(f"Unfinished databases could not be removed, the next restore does it: {error.message}")
+
+    def bytes_loaded(self, session: Session[Any]) -> int:
+        """How large the shadows are by now."""
+        query = "SELECT pg_catalog.pg_database_size(%s::name)"
+        rows = [session.execute(query, (name,)).fetchone() for name in self.shadows.mine(session)]
+        return sum(row[0] for row in rows if row is not None)
 
     @contextlib.contextmanager
     def administer(self, database: Optional[str] = None) -> Iterator[Session[Any]]:
@@ -146,14 +159,9 @@ class Loader:
 
     def finish(self, loaded: Loaded) -> None:
         """Let a finished shadow take its name."""
-        with explained(f"giving {loaded.target} its name"), self.administer() as session:
-            try:
-                with session.transaction():
-                    for statement in self.finishing(loaded):
-                        session.execute(statement)
-            except BaseException:
-                self.discard(loaded.shadow)
-                raise
+        with explained(f"giving {loaded.target} its name"), self.administer() as session, session.transaction():
+            for statement in self.finishing(loaded):
+                session.execute(statement)
 
     def _fill(
         self, database: Database, target: str, shadow: str, artefact: Artefact, path: str, workers: int
@@ -163,7 +171,7 @@ class Loader:
         if public is None:
             with self._access.session(shadow) as session:
                 public_schema.prepare(session, public)
-        with _temporary_directory(int(details.get("plain_bytes") or 0) if self._must_stage(path) else 0) as scratch:
+        with temporary_directory(int(details.get("plain_bytes") or 0) if self._must_stage(path) else 0) as scratch:
             source = self._staged(path, scratch, workers)
             lists = self._lists(source, scratch) if details.get("event_triggers") else []
             for options in lists or [[]]:
@@ -241,21 +249,6 @@ class Loader:
                 session.execute(sql(f"ANALYZE {table}"))
 
 
-@contextlib.contextmanager
-def _temporary_directory(needed: int) -> Iterator[str]:
-    root = staging_root(needed)
-    if root is None:
-        raise BackupError(
-            f"{tempfile.gettempdir()} has less than {needed >> 20} MiB free, which pg_restore before 16 needs.",
-            "free space, or set TMPDIR to a larger file system",
-        )
-    directory = tempfile.mkdtemp(prefix="backupdb-restore-", dir=root)
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory)
-
-
 def restore_failure(error: ProcessError, recorded: str, target: str) -> BackupError:
     """What pg_restore said, without the statement that failed: it may hold a password.
 
@@ -264,10 +257,10 @@ def restore_failure(error: ProcessError, recorded: str, target: str) -> BackupEr
         recorded: the database in the set.
         target: the name that it would have got.
     """
-    text, _marker, _statement = error.stderr_tail.partition("Command was:")
+    text, _marker, statement = error.stderr_tail.partition("Command was:")
     said = [line.removeprefix("pg_restore: ").removeprefix("error: ") for line in text.splitlines() if line.strip()]
-    match = next((found for line in said for found in [_TOC_ENTRY.search(line)] if found), None)
-    where = f" at {match[1]}" if match else ""
+    entry = next((found for line in said for found in [_TOC_ENTRY.search(line)] if found), None)
+    where = f" at {entry[1]}" if entry else f" at: {_head(statement)}" if statement.strip() else ""
     how = "" if said else f" {error.message}"
     details = [line for line in said if not _TOC_ENTRY.search(line) and "while PROCESSING TOC" not in line]
     return BackupError(
@@ -275,3 +268,9 @@ def restore_failure(error: ProcessError, recorded: str, target: str) -> BackupEr
         "solve what the server says, then run again",
         details,
     )
+
+
+def _head(statement: str) -> str:
+    """The beginning of a statement, up to where a secret could stand: in quotes."""
+    head = re.split(r"['$(]|\bOPTIONS\b|\bPASSWORD\b|\bCONNECTION\b", " ".join(statement.split()), maxsplit=1)[0]
+    return head[:_LONGEST_HEAD].strip()

@@ -169,9 +169,7 @@ def read_roles(session: Session[Any], version: int, hashes: bool) -> Roles:
     for name, provider, label in session.execute(_LABELS):
         labels.setdefault(name, {})[provider] = label
     roles = []
-    query = _ROLES.format(
-        password="r.rolpassword" if hashes else "NULL", catalog="pg_authid" if hashes else "pg_roles"
-    )
+    query = _ROLES.format(password="r.rolpassword" if hashes else "NULL", catalog="pg_authid" if hashes else "pg_roles")
     for row in session.execute(query):
         (name, *flags, limit, valid_until, password, comment, settings, bootstrap, connected) = row
         roles.append(
@@ -294,7 +292,9 @@ def parameter_statements(recorded: Roles, existing: Mapping[str, Sequence[acl.Ac
         for entry in entries:
             if (entry.privilege, entry.grantee, entry.grantable) not in there and entry.grantee != entry.grantor:
                 option = " WITH GRANT OPTION" if entry.grantable else ""
-                sql.append(f"GRANT {entry.privilege} ON PARAMETER {parameter(name)} TO {acl.role(entry.grantee)}{option}")
+                sql.append(
+                    f"GRANT {entry.privilege} ON PARAMETER {parameter(name)} TO {acl.role(entry.grantee)}{option}"
+                )
     return sql
 
 

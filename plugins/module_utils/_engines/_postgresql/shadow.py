@@ -61,6 +61,11 @@ class Shadows:
         """The name of a shadow."""
         return f"{_PREFIX}{self.token}_{number}"
 
+    def mine(self, session: Session[Any]) -> list[str]:
+        """The shadows of this run that exist."""
+        query = "SELECT datname FROM pg_catalog.pg_database WHERE pg_catalog.starts_with(datname, %s) ORDER BY 1"
+        return [row[0] for row in session.execute(query, (f"{_PREFIX}{self.token}_",))]
+
     @staticmethod
     def leftovers(session: Session[Any], names: Sequence[str]) -> list[str]:
         """Those of some databases' names that dead runs left.

@@ -61,9 +61,7 @@ class Tools:
         """
         found = shutil.which(program, path=self.directory)
         if found is None:
-            raise MissingProgram(
-                f"{program} is not in {self.directory}.", f"install {package(self.major)} completely"
-            )
+            raise MissingProgram(f"{program} is not in {self.directory}.", f"install {package(self.major)} completely")
         return found
 
 
