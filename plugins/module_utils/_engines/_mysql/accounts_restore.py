@@ -20,6 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.proof import unescape_pattern
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import (
+    PUBLIC,
     Account,
     by_account,
     existence_statements,
@@ -107,7 +108,8 @@ def plan_accounts(
         if not wanted:
             continue
         role = any(statement.level == CREATE_ROLE for statement in statements) or name.host is None
-        actions.append(f"{'alter' if name in there else 'create'} {'role' if role else 'user'} {name}")
+        known = name in there or name == PUBLIC
+        actions.append(f"{'alter' if known else 'create'} {'role' if role else 'user'} {name}")
         chosen += wanted
     order = {id(statement): index for index, statement in enumerate(recorded)}
     chosen.sort(key=lambda statement: order[id(statement)])

@@ -189,6 +189,7 @@ class Backup:
         with self._server.session() as session:
             settings = read_settings(session, self._server.flavour)
             facts = read_facts(session)
+        omissions += _not_carried(settings)
         return BackupOutcome(
             snapshot_at=moment.at,
             databases=tuple(
@@ -297,6 +298,18 @@ class Backup:
                 for name, catalog in catalogs.items()
             },
         )
+
+
+def _not_carried(settings: Mapping[str, Any]) -> list[str]:
+    """What belongs to the server and no restore brings back."""
+    found = []
+    if settings["functions"]:
+        names = ", ".join(item["name"] for item in settings["functions"])
+        found.append(f"Functions from shared libraries are listed in the settings only: {names}.")
+    if settings["servers"]:
+        names = ", ".join(item["name"] for item in settings["servers"])
+        found.append(f"Definitions of foreign servers are listed in the settings only, without passwords: {names}.")
+    return found
 
 
 def _details(catalog: Catalog, parts: Sequence[str], tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

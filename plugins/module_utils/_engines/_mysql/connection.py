@@ -53,7 +53,7 @@ _SESSION = {
     "sql_safe_updates": "0",
     "net_read_timeout": "86400",
     "net_write_timeout": "86400",
-    "wait_timeout": "86400",
+    "wait_timeout": "31536000",
     "max_error_count": "1024",
 }
 

@@ -172,7 +172,7 @@ def flavour_of(version: str) -> Flavour:
             session={"max_statement_time": "0"},
             clients=("mariadb", "mysql"),
             dumpers=("mariadb-dump", "mysqldump"),
-            system_accounts=frozenset((("mariadb.sys", "localhost"), ("PUBLIC", ""))),
+            system_accounts=frozenset((("mariadb.sys", "localhost"),)),
         )
     return Flavour(
         MYSQL,

@@ -35,6 +35,9 @@ FOR_BACKUP: Mapping[str, str] = {
     "RELOAD": "to take a snapshot that is the same for all tables",
 }
 
+#: How the server shows a directory that is no database, such as lost+found.
+_NO_DATABASE = "#mysql50#"
+
 _FACTS = (
     "hostname",
     "port",
@@ -93,7 +96,7 @@ def list_databases(session: Session) -> list[Database]:
     listed = [
         Database(name, int(sizes.get(name) or 0))
         for name in names
-        if name.lower() not in SYSTEM_DATABASES and name not in restoring
+        if name.lower() not in SYSTEM_DATABASES and name not in restoring and not name.startswith(_NO_DATABASE)
     ]
     return sorted(listed, key=lambda item: (-item.size, item.name))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import quote_name
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.restore import charset_clauses
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.definitions import charset_clauses
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Manifest
 
 _LISTED = 50

@@ -23,7 +23,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catal
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Session, explaining
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows import count_query, digest_query
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import Account, limits_of
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import PUBLIC, Account, limits_of
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, Grant, ProofObject
 from ansible_collections.vya.backupdb.plugins.module_utils._sql import mysql_accounts as levels
@@ -220,7 +220,8 @@ def instance_objects(accounts: Sequence[Account], in_use: Optional[Name] = None)
     server: list[Grant] = []
     patterns: dict[str, list[Grant]] = {}
     for account in accounts:
-        objects.append(_account_object(account, account.name != in_use))
+        if account.name != PUBLIC:
+            objects.append(_account_object(account, account.name != in_use))
         for item in account.grants:
             if item.level == levels.GLOBAL:
                 server += _as_grants(item, account.name)

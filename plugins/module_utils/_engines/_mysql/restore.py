@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_bytes
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.accounts_restore import (
     apply_statements,
     revoke_automatic,
@@ -26,7 +25,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     explaining,
     qualified,
     quote_name,
-    quote_text,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.definitions import (
+    charset_clauses,
+    read_definitions,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load import (
     Loader,
@@ -43,11 +45,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shado
     shadow_name,
     sweep,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.structure import (
-    Structure,
-    plan_structure,
-    references,
-)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.structure import Structure
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.workers import work_off
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import (
     ArtefactReader,
@@ -58,14 +56,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, pipe
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_create_table import (
-    CreateTable,
-    parse_create_table,
-)
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_lexer import Reader
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_statements import split_statements
-
-_ENCODING = "utf-8"
 
 
 @dataclass
@@ -161,7 +151,7 @@ class Restore:
         if artefact is None or database is None:
             raise DamagedSet(f"The set holds no database {recorded!r}.", "choose another set")
         directory = self._reader.path(artefact)
-        structures, sequences = _definitions(directory, artefact.details)
+        structures, sequences = read_definitions(directory, artefact.details)
         return _Database(
             recorded,
             name,
@@ -388,50 +378,3 @@ def _checked(loader: Loader, analyze: bool) -> Callable[[TableToLoad], None]:
             loader.analyze(table)
 
     return work
-
-
-def charset_clauses(properties: Mapping[str, Any]) -> str:
-    """The clauses of CREATE DATABASE for recorded properties."""
-    text = ""
-    if properties.get("charset"):
-        text += f" CHARACTER SET {properties['charset']}"
-    if properties.get("collation"):
-        text += f" COLLATE {properties['collation']}"
-    if properties.get("comment"):
-        text += f" COMMENT {quote_text(str(properties['comment']))}"
-    return text
-
-
-def _definitions(directory: str, details: Mapping[str, Any]) -> tuple[dict[str, Structure], list[str]]:
-    """How the tables of an artefact are made, and the statements that make its sequences.
-
-    Raises:
-        DamagedSet: the file cannot be read.
-    """
-    if "tables" not in details.get("parts", ()):
-        return {}, []
-    try:
-        script = read_bytes(os.path.join(directory, "tables.sql.zst")).decode(_ENCODING)
-    except UnicodeDecodeError as error:
-        raise DamagedSet("The definitions of tables are not UTF-8.", "choose another set") from error
-    tables: dict[str, CreateTable] = {}
-    sequences: list[str] = []
-    for statement in split_statements(script):
-        reader = Reader(statement.text)
-        if reader.accept("CREATE", "TABLE"):
-            parts = parse_create_table(statement.text)
-            tables[parts.name] = parts
-        elif reader.accept("CREATE", "SEQUENCE") or reader.accept("DO", "SETVAL"):
-            sequences.append(statement.text)
-    pointed = references(list(tables.values()))
-    about = {item["name"]: item for item in details["tables"]}
-    return {
-        name: plan_structure(
-            parts,
-            int(about.get(name, {}).get("bytes", 0)),
-            about.get(name, {}).get("auto_increment"),
-            bool(about.get(name, {}).get("versioned")),
-            pointed,
-        )
-        for name, parts in tables.items()
-    }, sequences

@@ -35,6 +35,12 @@ def read_settings(session: Session, flavour: Flavour) -> dict[str, Any]:
             "SELECT plugin_name AS name, plugin_type AS type, plugin_library AS library "
             "FROM information_schema.plugins WHERE plugin_status = 'ACTIVE' AND plugin_library IS NOT NULL ORDER BY 1"
         )
+        functions = session.records("SELECT name AS name, dl AS library FROM mysql.func ORDER BY 1")
+        # Their passwords stay where they are.
+        servers = session.records(
+            "SELECT server_name AS name, wrapper AS wrapper, host AS host, port AS port, db AS name_there, "
+            "username AS user FROM mysql.servers ORDER BY 1"
+        )
         zones = int(session.value("SELECT COUNT(*) FROM mysql.time_zone_name"))
     return {
         "variables": {
@@ -44,6 +50,8 @@ def read_settings(session: Session, flavour: Flavour) -> dict[str, Any]:
         },
         "plugins": plugins,
         "components": _components(session, flavour),
+        "functions": functions,
+        "servers": servers,
         "time_zones_loaded": zones > 0,
     }
 

@@ -213,7 +213,7 @@ class Snapshot:
             "time_zone": "'+00:00'",
             "sql_select_limit": "18446744073709551615",
             "net_write_timeout": "86400",
-            "wait_timeout": "86400",
+            "wait_timeout": "31536000",
             **flavour.session,
         }.items():
             reader.execute(f"SET SESSION {name} = {value}")

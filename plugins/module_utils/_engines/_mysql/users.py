@@ -71,8 +71,14 @@ class Account:
         return f"{'role' if self.is_role else 'user'} {self.name}"
 
 
+#: What everybody has been granted (MariaDB 10.11): always there, and no account of its own.
+PUBLIC = Name("PUBLIC", None)
+
+
 def quoted(name: Name) -> str:
     """An account in SQL."""
+    if name == PUBLIC:
+        return name.user
     return quote_name(name.user) if name.host is None else f"{quote_name(name.user)}@{quote_name(name.host)}"
 
 
@@ -119,6 +125,8 @@ def account_in_use(session: Session) -> Name:
 
 def existence_statements(account: Account, flavour: Flavour) -> list[str]:
     """Statements that make an account be there, with its login; a bootstrap account is never altered."""
+    if account.name == PUBLIC:
+        return []
     name = quoted(account.name)
     if account.is_role:
         return [f"CREATE ROLE IF NOT EXISTS {name}"]
