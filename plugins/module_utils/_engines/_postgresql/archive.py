@@ -20,6 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, run
+from ansible_collections.vya.backupdb.plugins.module_utils._sql import postgresql_sequences
 
 TOC = "toc.dat"
 ZST = ".zst"
@@ -95,7 +96,6 @@ def entries(pg_restore: str, directory: str) -> list[bytes]:
 
 
 _SEQUENCE_SET = re.compile(rb"\A\d+; \d+ \d+ SEQUENCE SET ")
-_SETVAL = re.compile(r"^SELECT pg_catalog\.setval\((E?'(?:[^'\\]|''|\\.)*'), (-?\d+), (true|false)\);$", re.MULTILINE)
 
 
 def sequence_values(pg_restore: str, directory: str) -> dict[str, tuple[int, bool]]:
@@ -105,7 +105,7 @@ def sequence_values(pg_restore: str, directory: str) -> dict[str, tuple[int, boo
         return {}
     command = Command([pg_restore, "--use-list=/dev/stdin", "--file=-", directory])
     text = run(command, b"".join(wanted)).stdout.decode("utf-8", "surrogateescape")
-    return {match[1]: (int(match[2]), match[3] == "true") for match in _SETVAL.finditer(text)}
+    return postgresql_sequences.sequence_values(text)
 
 
 def size_of(directory: str) -> int:
