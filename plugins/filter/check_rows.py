@@ -18,27 +18,20 @@ version_added: 0.1.0
 author:
   - vya.backupdb contributors (@vya)
 description:
-  - Makes one row for each instance from what looped tasks have registered, for P(vya.backupdb.text_table#filter).
-positional: _input, inspected, archived
+  - Makes one row for each instance from what M(vya.backupdb.check_info) has found, for P(vya.backupdb.text_table#filter).
+positional: _input
 options:
   _input:
-    description: Names of the instances, in order.
+    description: What was found, as in RV(vya.backupdb.check_info#module:instances).
     type: list
-    elements: str
+    elements: dict
     required: true
-  inspected:
-    description: What a task registered that runs M(vya.backupdb.instance_info) in a loop over names.
-    type: dict
-    required: true
-  archived:
-    description: What a task registered that runs M(vya.backupdb.files_archive) in check mode, in a loop over names.
-    type: dict
 """
 
 EXAMPLES = r"""
 - name: Say what is there
   vya.backupdb.show_lines:
-    lines: "{{ names | vya.backupdb.check_rows(inspected) | vya.backupdb.text_table(columns) }}"
+    lines: "{{ checked.instances | vya.backupdb.check_rows | vya.backupdb.text_table(columns) }}"
   vars:
     columns:
       - {title: Instance, value: instance}

@@ -125,41 +125,36 @@ def _short(version: str) -> str:
 _FLAVOURS = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
 
 
-def check_rows(names: Sequence[str], inspected: Any, archived: Any = None) -> list[dict[str, Any]]:
+def check_rows(looked: Sequence[Result]) -> list[dict[str, Any]]:
     """What a look at each instance has shown.
 
     Args:
-        names: the instances in order.
-        inspected: what the looped task registered that runs ``instance_info``.
-        archived: the same of ``files_archive`` in check mode.
+        looked: what ``check_info`` returned as ``instances``.
 
     Returns:
-        For each instance a row: instance, ok, what, address, contents, size, needs, free, message,
-        result.
+        For each instance a row: instance, ok, what, address, contents, size, needs, free, message, result.
     """
-    looked = by_instance(inspected, archived)
     rows = []
-    for name in names:
-        result = looked.get(name, {"failed": True, "msg": "it was not looked at"})
+    for item in looked:
         row: dict[str, Any] = {
-            "instance": name,
-            "ok": not failed(result),
+            "instance": item["name"],
+            "ok": bool(item["ok"]),
             "what": None,
-            "address": result.get("address"),
+            "address": item.get("address"),
             "contents": None,
-            "size": result.get("size"),
-            "needs": result.get("estimated_bytes"),
-            "free": result.get("repository_free_bytes"),
-            "message": message(result) if failed(result) else None,
+            "size": item.get("size"),
+            "needs": item.get("estimated_bytes"),
+            "free": item.get("repository_free_bytes"),
+            "message": item.get("message"),
         }
-        if "flavour" in result:
+        if "flavour" in item:
             row["what"] = (
-                f"{_FLAVOURS.get(result['flavour'], result['flavour'])} {_short(str(result.get('version', '')))}".strip()
+                f"{_FLAVOURS.get(item['flavour'], item['flavour'])} {_short(str(item.get('version', '')))}".strip()
             )
-            row["contents"] = plural(len(result.get("selected", ())), "database")
-        elif "files" in result:
+            row["contents"] = plural(int(item.get("databases", 0)), "database")
+        elif "files" in item:
             row["what"] = "files"
-            row["contents"] = contents(result)
+            row["contents"] = plural(int(item["files"]), "file")
         rows.append(row)
     return with_results(rows)
 

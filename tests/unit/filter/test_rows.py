@@ -77,23 +77,22 @@ def test_backup_rows_of_check_mode_have_no_set() -> None:
 
 def test_check_rows_keep_what_a_failed_look_has_found() -> None:
     rows = check_rows(
-        ["main", "down", "tree"],
-        looped(
-            main={
+        [
+            {
+                "name": "main",
                 "flavour": "mariadb",
                 "version": "10.11.19-MariaDB-0+deb12u1",
-                "selected": ["a"],
-                "failed": True,
-                "msg": "full",
+                "databases": 1,
+                "ok": False,
             },
-            down={"failed": True, "msg": "refused"},
-        ),
-        looped(tree={"files": 3, "size": 9}),
+            {"name": "down", "ok": False, "message": "refused"},
+            {"name": "tree", "files": 3, "size": 9, "ok": True},
+        ]
     )
-    assert [(row["what"], row["contents"], row["ok"]) for row in rows] == [
-        ("MariaDB 10.11.19", "1 database", False),
-        (None, None, False),
-        ("files", "3 files", True),
+    assert [(row["what"], row["contents"], row["result"], row["message"]) for row in rows] == [
+        ("MariaDB 10.11.19", "1 database", "FAILED", None),
+        (None, None, "FAILED", "refused"),
+        ("files", "3 files", "ok", None),
     ]
 
 
