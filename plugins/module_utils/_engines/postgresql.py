@@ -213,7 +213,7 @@ class PostgresqlEngine(Engine):
                 flavour=self.name,
                 server_version=server.version,
                 level=request.proof_level,
-                instance=instance_objects(roles, settings["tablespaces"]),
+                instance=tuple(instance_objects(roles, settings["tablespaces"])),
                 databases={item.database.name: item.proof for item in dumped},
             ),
             omissions=omissions,
@@ -303,7 +303,7 @@ class PostgresqlEngine(Engine):
         if instance:
             with explained("reading roles"):
                 roles = roles_of.read_roles(self._session(), server.number, server.read_hashes)
-                objects = instance_objects(roles, read_tablespaces(self._session()))
+                objects = tuple(instance_objects(roles, read_tablespaces(self._session())))
         chosen = []
         for name in databases:
             database = server.database(name)

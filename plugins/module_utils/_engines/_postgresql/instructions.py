@@ -68,8 +68,8 @@ def _database(number: int, database: Database, artefact: Artefact, major: int) -
     if "plain_bytes" in artefact.details:
         lines += [
             f"# Programs of PostgreSQL {FIRST_WITH_ZSTD} and newer read the dump as it is; older ones want it decompressed:",
-            f'plain=$(mktemp -d) && cp -- {source}/*.toc {source}/toc.dat "$plain"',
-            f"find {source} -name '*.zst' -exec zstd -q -d --output-dir-flat=\"$plain\" -- {{}} +",
+            f'plain=$(mktemp -d) && cp -R -- {source}/. "$plain"',
+            "find \"$plain\" -name '*.zst' -exec zstd -q -d --rm -- {} +",
             f'pg_restore --format=directory --jobs=4 --exit-on-error --dbname={target} "$plain" && rm -r -- "$plain"',
         ]
     else:
