@@ -6,13 +6,6 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
-
-from ansible import context
-from ansible.errors import AnsibleLookupError
-from ansible.inventory.manager import InventoryManager
-from ansible.plugins.lookup import LookupBase
-
 DOCUMENTATION = r"""
 name: hosts
 short_description: A pattern of hosts that fits at least one
@@ -46,6 +39,13 @@ _raw:
   elements: str
   sample: [backupdb]
 """
+
+from typing import Any, Optional
+
+from ansible import context
+from ansible.errors import AnsibleLookupError
+from ansible.inventory.manager import InventoryManager
+from ansible.plugins.lookup import LookupBase
 
 
 class LookupModule(LookupBase):
