@@ -142,7 +142,9 @@ def test_unknown_host_is_named(pg_server: PostgresServer) -> None:
 @pytest.mark.parametrize("option", ["require", "verify-full"])
 def test_tls_that_the_server_does_not_speak_is_named(pg_server: PostgresServer, option: str) -> None:
     with pytest.raises(ConnectionFailed, match="ssl_mode"):
-        engine(pg_server, password=pg_server.password, ssl_mode=option, ca_cert="/etc/ssl/certs/ca-certificates.crt").inspect()
+        engine(
+            pg_server, password=pg_server.password, ssl_mode=option, ca_cert="/etc/ssl/certs/ca-certificates.crt"
+        ).inspect()
 
 
 @pytest.mark.parametrize("pattern", ["no_such", "Postgres", "shop*x", ""])
@@ -380,7 +382,9 @@ def test_killed_restore_is_swept_by_the_next_and_a_living_one_is_not(
     assert differences(server, made.proof) == []
 
 
-def test_server_killed_in_the_middle_of_a_restore(big: tuple[PostgresServer, Backup], fresh_pg: Callable[..., PostgresServer]) -> None:
+def test_server_killed_in_the_middle_of_a_restore(
+    big: tuple[PostgresServer, Backup], fresh_pg: Callable[..., PostgresServer]
+) -> None:
     _source, made = big
     server = fresh_pg()
 
@@ -397,9 +401,7 @@ def test_server_killed_in_the_middle_of_a_restore(big: tuple[PostgresServer, Bac
     assert server.value("SELECT count(*) FROM pg_database WHERE datname ~ 'shadow'") == 0
 
 
-def test_locked_table_is_named(
-    big: tuple[PostgresServer, Backup], work: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_locked_table_is_named(big: tuple[PostgresServer, Backup], work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server, _backup = big
     monkeypatch.setattr(dump, "LOCK_TIMEOUT", 100)
     with server.connect("big") as session, session.transaction():
@@ -454,9 +456,7 @@ def test_f09_too_little_temporary_space_is_found_before_anything_changes(
         subprocess.run(["umount", small], check=True)
 
 
-def test_f17_no_secret_in_argument_lists_logs_and_messages(
-    work: Path, fresh_pg: Callable[..., PostgresServer]
-) -> None:
+def test_f17_no_secret_in_argument_lists_logs_and_messages(work: Path, fresh_pg: Callable[..., PostgresServer]) -> None:
     source = fresh_pg()
     target = fresh_pg(settings={"log_statement": "all", "log_min_duration_statement": "0"})
     source.sql("CREATE ROLE app LOGIN PASSWORD 'app-password'")
@@ -497,7 +497,9 @@ def test_f17_no_secret_in_argument_lists_logs_and_messages(
     assert source.password not in repr(engine(source, password=source.password).connection)
 
 
-def test_failing_statement_with_a_password_does_not_show_it(work: Path, fresh_pg: Callable[..., PostgresServer]) -> None:
+def test_failing_statement_with_a_password_does_not_show_it(
+    work: Path, fresh_pg: Callable[..., PostgresServer]
+) -> None:
     source, target = fresh_pg(), fresh_pg()
     source.sql("CREATE ROLE app")
     source.sql("CREATE DATABASE d")

@@ -54,7 +54,9 @@ def test_tables_are_read_in_pieces_without_a_difference(
     from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import content, proof
 
     server = fresh_pg()
-    server.sql("CREATE TABLE t AS SELECT g, md5(g::text) FROM generate_series(1, 50000) g; DELETE FROM t WHERE g % 3 = 0")
+    server.sql(
+        "CREATE TABLE t AS SELECT g, md5(g::text) FROM generate_series(1, 50000) g; DELETE FROM t WHERE g % 3 = 0"
+    )
     whole = prove(server, "postgres", instance=False)
     monkeypatch.setattr(content, "_PIECE_BYTES", 64 << 10)
     monkeypatch.setattr(proof, "_HEAVY", 0)
@@ -71,7 +73,7 @@ def test_stranger_restores_with_the_standard_programs_alone(
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     assert len(blocks) >= 3
     for block in blocks:
-        existing = "psql -X -d template1 -c 'CREATE DATABASE \"postgres\""
+        existing = 'psql -X -d template1 -c \'CREATE DATABASE "postgres"'
         lines = [line for line in block.splitlines() if not line.startswith(existing)]
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
@@ -89,7 +91,12 @@ def test_stranger_restores_with_the_standard_programs_alone(
 def test_instance_is_described(filled: PostgresServer) -> None:
     with engine(filled) as used:
         info = used.inspect()
-    assert (info.engine, info.flavour, info.user, info.missing_privileges) == ("postgresql", "postgresql", "postgres", [])
+    assert (info.engine, info.flavour, info.user, info.missing_privileges) == (
+        "postgresql",
+        "postgresql",
+        "postgres",
+        [],
+    )
     assert info.version_number[0] == filled.version
     assert {"pg_dump", "pg_restore", "zstd", "psycopg"} <= set(info.tools)
     sizes = [database.size for database in info.databases]

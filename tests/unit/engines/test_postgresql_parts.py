@@ -170,7 +170,9 @@ def write_toc(folder: Path, form: tuple[int, int]) -> None:
     (folder / "toc.dat").write_bytes(data)
 
 
-@pytest.mark.parametrize(("form", "reader"), [((1, 14), 10), ((1, 15), 16), ((1, 16), 17), ((1, 99), None), ((2, 0), None)])
+@pytest.mark.parametrize(
+    ("form", "reader"), [((1, 14), 10), ((1, 15), 16), ((1, 16), 17), ((1, 99), None), ((2, 0), None)]
+)
 def test_p30_archives_say_what_reads_them(tmp_path: Path, form: tuple[int, int], reader: int | None) -> None:
     write_toc(tmp_path, form)
     assert archive.read_header(str(tmp_path)) == archive.Header(form, "17.1", "17.2")
@@ -205,7 +207,9 @@ def test_truncated_headers_give_no_versions(tmp_path: Path) -> None:
         (170000, ["LOCALE_PROVIDER = libc"], ["ICU_LOCALE", "BUILTIN_LOCALE"]),
     ],
 )
-def test_p35_databases_are_created_in_the_words_of_the_target(version: int, present: list[str], absent: list[str]) -> None:
+def test_p35_databases_are_created_in_the_words_of_the_target(
+    version: int, present: list[str], absent: list[str]
+) -> None:
     sql = create_statement('d"b', PROPERTIES, version, closed=False)
     assert sql.startswith('CREATE DATABASE "d""b" TEMPLATE = template0 OWNER = "o""wner"')
     assert all(word in sql for word in present)
@@ -213,7 +217,9 @@ def test_p35_databases_are_created_in_the_words_of_the_target(version: int, pres
 
 
 def test_p35_icu_and_builtin_locales_are_named() -> None:
-    icu = create_statement("d", {**PROPERTIES, "locale_provider": "icu", "locale": "de", "icu_rules": "&a < b"}, 160000, True)
+    icu = create_statement(
+        "d", {**PROPERTIES, "locale_provider": "icu", "locale": "de", "icu_rules": "&a < b"}, 160000, True
+    )
     assert "ICU_LOCALE = 'de'" in icu
     assert "ICU_RULES = '&a < b'" in icu
     assert "CONNECTION LIMIT = 0" in icu
@@ -302,7 +308,12 @@ def test_p04_memberships_come_in_the_order_of_their_grantors() -> None:
 
 
 def test_roles_survive_json_and_masks_hide_their_hashes() -> None:
-    roles = Roles(150000, (ALICE, BOSS), (Membership("boss", "alice"),), {"work_mem": (acl.AclEntry("SET", "alice", False, "boss"),)})
+    roles = Roles(
+        150000,
+        (ALICE, BOSS),
+        (Membership("boss", "alice"),),
+        {"work_mem": (acl.AclEntry("SET", "alice", False, "boss"),)},
+    )
     assert Roles.from_json(roles.to_json()) == roles
     text = "".join(masked(roles).values())
     assert "SCRAM" not in text
@@ -325,7 +336,7 @@ SELECT pg_catalog.setval('"public"."it''s"', 42, true);
 SELECT pg_catalog.setval(E'"a\\\\b"."c"', -3, false);
 SELECT pg_catalog.set_config('search_path', '', false);
 """
-    assert sequence_values(text) == {"'\"public\".\"it''s\"'": (42, True), "E'\"a\\\\b\".\"c\"'": (-3, False)}
+    assert sequence_values(text) == {"'\"public\".\"it''s\"'": (42, True), 'E\'"a\\\\b"."c"\'': (-3, False)}
 
 
 def test_messages_of_pg_restore_lose_what_may_be_secret() -> None:
@@ -339,7 +350,9 @@ def test_messages_of_pg_restore_lose_what_may_be_secret() -> None:
     assert 'role "x" does not exist' in str(error)
 
 
-def test_temporary_directories_are_swept_when_nobody_holds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temporary_directories_are_swept_when_nobody_holds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     old = time.time() - 3600
     with staging.temporary_directory(0) as held:
@@ -368,7 +381,9 @@ def test_work_is_shared_by_size_and_results_keep_their_order() -> None:
         shares[name] = share
         return name
 
-    tasks = [Task(size, lambda share, name=name: work(name, share)) for name, size in (("s", 1), ("xl", 100), ("m", 10))]
+    tasks = [
+        Task(size, lambda share, name=name: work(name, share)) for name, size in (("s", 1), ("xl", 100), ("m", 10))
+    ]
     assert team(4).run(tasks) == ["s", "xl", "m"]
     assert shares == {"xl": 4, "m": 1, "s": 1}
     assert team(4).run([]) == []

@@ -109,7 +109,9 @@ def triggers(catalog: Catalog) -> Iterator[ProofObject]:
         if ("pg_class", owner) in catalog.members:
             continue
         attributes = {"state": _ENABLED.get(enabled, enabled)}
-        yield catalog.make("trigger", f"{name} on {table}", "pg_trigger", oid, [stable(definition)], attributes=attributes)
+        yield catalog.make(
+            "trigger", f"{name} on {table}", "pg_trigger", oid, [stable(definition)], attributes=attributes
+        )
 
 
 def rules(catalog: Catalog) -> Iterator[ProofObject]:
@@ -130,7 +132,9 @@ def policies(catalog: Catalog) -> Iterator[ProofObject]:
             "kind": "permissive" if permissive else "restrictive",
             "roles": roles,
         }
-        yield catalog.make("policy", f"{name} on {table}", "pg_policy", oid, [stable(using), stable(check)], attributes=attributes)
+        yield catalog.make(
+            "policy", f"{name} on {table}", "pg_policy", oid, [stable(using), stable(check)], attributes=attributes
+        )
 
 
 def statistics(catalog: Catalog) -> Iterator[ProofObject]:
@@ -139,4 +143,6 @@ def statistics(catalog: Catalog) -> Iterator[ProofObject]:
     query = _STATISTICS.format(target=target)
     for oid, name, owner, definition, goal in catalog.objects("pg_statistic_ext", query):
         attributes = {"target": goal}
-        yield catalog.make("statistics", name, "pg_statistic_ext", oid, [stable(definition)], owner, attributes=attributes)
+        yield catalog.make(
+            "statistics", name, "pg_statistic_ext", oid, [stable(definition)], owner, attributes=attributes
+        )

@@ -130,9 +130,7 @@ def servers(catalog: Catalog) -> Iterator[ProofObject]:
     """Foreign servers."""
     for oid, name, owner, access, wrapper, kind, version, values in catalog.objects("pg_foreign_server", _SERVERS):
         attributes = {"wrapper": wrapper, "type": kind, "version": version, "options digest": digest(options(values))}
-        yield catalog.make(
-            "foreign server", name, "pg_foreign_server", oid, None, owner, access, attributes
-        )
+        yield catalog.make("foreign server", name, "pg_foreign_server", oid, None, owner, access, attributes)
 
 
 def mappings(catalog: Catalog) -> Iterator[ProofObject]:
@@ -140,13 +138,20 @@ def mappings(catalog: Catalog) -> Iterator[ProofObject]:
     for oid, name, values, role in catalog.objects("pg_user_mapping", _MAPPINGS):
         if role is not None:
             catalog.roles.add(role)
-        yield catalog.make("user mapping", name, "pg_user_mapping", oid, attributes={"options digest": digest(options(values))})
+        yield catalog.make(
+            "user mapping", name, "pg_user_mapping", oid, attributes={"options digest": digest(options(values))}
+        )
 
 
 def event_triggers(catalog: Catalog) -> Iterator[ProofObject]:
     """Event triggers."""
     for oid, name, owner, event, function, enabled, tags in catalog.objects("pg_event_trigger", _EVENT_TRIGGERS):
-        attributes = {"event": event, "function": function, "state": _ENABLED.get(enabled, enabled), "tags": options(tags)}
+        attributes = {
+            "event": event,
+            "function": function,
+            "state": _ENABLED.get(enabled, enabled),
+            "tags": options(tags),
+        }
         yield catalog.make(EVENT_TRIGGER, name, "pg_event_trigger", oid, None, owner, attributes=attributes)
 
 
@@ -186,7 +191,9 @@ def publications(catalog: Catalog) -> Iterator[ProofObject]:
 
 def subscriptions(catalog: Catalog) -> Iterator[ProofObject]:
     """Subscriptions; their connection holds a password and shows as a digest, to superusers only."""
-    allowed = catalog.rows("SELECT pg_catalog.has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'SELECT')")
+    allowed = catalog.rows(
+        "SELECT pg_catalog.has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'SELECT')"
+    )
     conninfo = "s.subconninfo" if allowed[0][0] else "NULL"
     for row in catalog.objects("pg_subscription", _SUBSCRIPTIONS.format(conninfo=conninfo)):
         oid, name, owner, slot, names, commit, enabled, connection = row

@@ -166,7 +166,9 @@ class Preflight:
         found = self._found
         self._recorded(name)
         if not target or len(target.encode("utf-8")) > _LONGEST_NAME or "\0" in target or is_shadow(target):
-            found.problems.append(f"{target!r} cannot be the name of a database: at most {_LONGEST_NAME} bytes, no NUL.")
+            found.problems.append(
+                f"{target!r} cannot be the name of a database: at most {_LONGEST_NAME} bytes, no NUL."
+            )
         elif target == "template0":
             found.problems.append("template0 belongs to the server and is never replaced: choose another name.")
         elif self._server.database(target) is None:
@@ -247,7 +249,9 @@ class Preflight:
             trouble = missing_locale(self._session, self._server.number, properties)
             if trouble is not None:
                 yield f"The database {name!r} cannot be created: {trouble}"
-        for tablespace in sorted({properties.get("tablespace", DEFAULT_TABLESPACE), *self._details(database, "tablespaces")}):
+        for tablespace in sorted(
+            {properties.get("tablespace", DEFAULT_TABLESPACE), *self._details(database, "tablespaces")}
+        ):
             if not self._has_tablespace(tablespace):
                 yield (
                     f"The tablespace {tablespace!r} of the database {name!r} does not exist: make a directory that belongs"
