@@ -43,7 +43,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE,
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 _BATCH = 256
-_CHUNK = 1 << 20
+
 _MOST_SEGMENTS = 1000
 
 __all__ = ["FilesOutcome", "FilesPlan", "FilesRequest", "PatternPlan", "archive", "plan_archive"]
@@ -246,7 +246,7 @@ class _Archiver:
             tartool.widen(descriptor)
         text = f"archiving {shown(pattern)}"
         while True:
-            chunk = os.read(source, _CHUNK)
+            chunk = os.read(source, tartool.CHUNK)
             if not chunk:
                 return
             for piece in recorder.take(chunk):

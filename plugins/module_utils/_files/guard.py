@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Collection
-from typing import Callable, Optional, Union
+from collections.abc import Collection, Sequence
+from typing import Callable, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._files import tarstream
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import shown
@@ -25,6 +25,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.tarstream impo
 CREATE, REPLACE, EQUAL, KEEP, UNSELECTED, ABOVE, RELINK, EXTRACT = b"cr=k.^lx"
 _FORWARDED = frozenset((CREATE, REPLACE, EXTRACT))
 _END = bytes(2 * tarstream.BLOCK)
+#: After so much, another lane is served: less than a pipe holds, so that none of them waits.
+_BYTES_IN_A_ROW = 128 << 10
+
+Write = Callable[[Union[bytes, memoryview]], None]
 
 
 class Decisions:
@@ -52,42 +56,40 @@ class Guard(TarReader):
 
     Args:
         decisions: of this archive.
-        write: takes what tar shall extract; None if everything is, and handed on by the caller itself.
+        lanes: each takes what one tar shall extract; files go to one after another, directories to each that needs
+            them, further names of files to none. Without lanes, nothing is handed on: the caller passes everything.
         above: directories that are not in the archive, though what is below them is; they exist already.
     """
 
-    def __init__(
-        self,
-        decisions: Decisions,
-        write: Optional[Callable[[Union[bytes, memoryview]], None]] = None,
-        above: Collection[bytes] = (),
-    ) -> None:
+    def __init__(self, decisions: Decisions, lanes: Sequence[Write] = (), above: Collection[bytes] = ()) -> None:
         super().__init__()
         self._codes = decisions.codes
         self._names = decisions.names
-        self._write = write
+        self._lanes = lanes
+        self._lane = 0
+        self._sent = 0
         self._above = frozenset(above)
         self._index = 0
         self._directories: list[bytes] = []
-        #: Headers of the directories above, as far as they have not been handed on.
-        self._waiting: list[Optional[bytes]] = []
+        #: For each of them its headers, and the lanes that have got them as bits; no headers where there are none.
+        self._headers: list[tuple[bytes, int]] = []
         self._passing = False
         self.bytes = 0
 
     def whole(self, member: Member, data: memoryview) -> None:
         """A member with all of its data."""
         self._count(member)
-        if self._check(member) and self._write is not None:
-            self._write(member.raw)
+        if self._check(member) and self._lanes:
+            write = self._begin_member(member)
             if member.size:
-                self._write(data)
+                write(data)
 
     def begin(self, member: Member) -> None:
         """A member whose data comes in pieces."""
         self._count(member)
-        self._passing = self._check(member) and self._write is not None
-        if self._passing and self._write is not None:
-            self._write(member.raw)
+        self._passing = self._check(member) and bool(self._lanes)
+        if self._passing:
+            self._begin_member(member)
 
     def _count(self, member: Member) -> None:
         size = member.sparse_size if member.records else None
@@ -95,8 +97,8 @@ class Guard(TarReader):
 
     def data(self, piece: memoryview) -> None:
         """A piece of its data."""
-        if self._passing and self._write is not None:
-            self._write(piece)
+        if self._passing:
+            self._lanes[self._lane](piece)
 
     padding = data
 
@@ -104,13 +106,48 @@ class Guard(TarReader):
         """The member is complete."""
         self._passing = False
 
+    @property
+    def data_left(self) -> int:
+        """Bytes of pure contents that follow next."""
+        return self._data_left
+
+    def passed(self, length: int) -> None:
+        """Contents have gone by without being looked at."""
+        self._data_left -= length
+        if not self._data_left and not self._padding_left:
+            self.end()
+
     def finish(self) -> None:
         """The stream has ended."""
         super().finish()
         if self._index != len(self._codes):
             raise damaged("it holds fewer members than its listing")
-        if self._write is not None:
-            self._write(_END)
+        for write in self._lanes:
+            write(_END)
+
+    def _begin_member(self, member: Member) -> Write:
+        """Hand on the headers of a member, and of the directories above that its lane has not got."""
+        if self._sent > _BYTES_IN_A_ROW:
+            self._sent = 0
+            self._lane = (self._lane + 1) % len(self._lanes)
+        write = self._lanes[self._lane]
+        bit = 1 << self._lane
+        directory = member.type == tarstream.DIRECTORY
+        self._hand_on(write, bit, len(self._headers) - directory)
+        write(member.raw)
+        if directory:
+            self._headers[-1] = (member.raw, bit)
+        self._sent += len(member.raw) + member.size
+        return write
+
+    def _hand_on(self, write: Write, bit: int, count: int) -> None:
+        if count and self._headers[count - 1][1] & bit:
+            return
+        for position in range(count):
+            raw, lanes = self._headers[position]
+            if raw and not lanes & bit:
+                self._headers[position] = (raw, lanes | bit)
+                write(raw)
 
     def _check(self, member: Member) -> bool:
         """Refuse what does not belong here; whether the member is to be handed on now."""
@@ -133,23 +170,21 @@ class Guard(TarReader):
             self._check_link(member)
         if path in self._above:
             raise _refused(path, "takes the place of a directory above")
-        forwarded = self._codes[index] in _FORWARDED
+        code = self._codes[index]
         if member.type == tarstream.DIRECTORY:
             directories.append(path)
-            self._waiting.append(None if forwarded else member.raw)
-            if forwarded:
-                self._hand_on(len(self._waiting) - 1)
-            return forwarded
-        if forwarded or self._codes[index] == RELINK:
-            self._hand_on(len(self._waiting))
-        return forwarded
+            self._headers.append((member.raw, 0))
+        elif code == RELINK and self._lanes:
+            # It is linked afterwards, and wants a directory to be in.
+            self._hand_on(self._lanes[self._lane], 1 << self._lane, len(self._headers))
+        return code in _FORWARDED
 
     def _go_to(self, path: bytes, parent: bytes) -> None:
         """Leave directories for the one that a member belongs to, which must have come, or be above the archive."""
         directories = self._directories
         while directories and directories[-1] != parent and not parent.startswith(directories[-1] + b"/"):
             directories.pop()
-            self._waiting.pop()
+            self._headers.pop()
         while parent and (not directories or directories[-1] != parent):
             begin = len(directories[-1]) + 1 if directories else 0
             end = parent.find(b"/", begin)
@@ -157,16 +192,7 @@ class Guard(TarReader):
             if missing not in self._above:
                 raise _refused(path, "does not follow the directory that it belongs to")
             directories.append(missing)
-            self._waiting.append(None)
-
-    def _hand_on(self, count: int) -> None:
-        """Hand on the directories above something that is handed on."""
-        for position in range(count):
-            raw = self._waiting[position]
-            if raw is not None:
-                self._waiting[position] = None
-                if self._write is not None:
-                    self._write(raw)
+            self._headers.append((b"", 0))
 
     def _check_link(self, member: Member) -> None:
         link = member.link

@@ -241,6 +241,14 @@ def link(first: bytes, path: bytes) -> None:
         os.rename(temporary, path)
 
 
+@contextlib.contextmanager
+def keeping_time(directory: bytes) -> Iterator[None]:
+    """Give a directory of our own its time back after something in it was changed."""
+    status = os.stat(directory, follow_symlinks=False)
+    yield
+    os.utime(directory, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
+
+
 def make_like(path: bytes, recorded: Mapping[str, Any], numeric_owner: bool) -> None:
     """Give a directory of our own its recorded owner, mode and time.
 

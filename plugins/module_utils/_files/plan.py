@@ -36,6 +36,9 @@ _SIZE = re.compile(rb',"size":(\d+)')
 _STORED = re.compile(rb',"stored":(\d+)')
 _HARDLINK = b'"hardlink":'
 _TYPE = b',"type":"'
+_DIGEST = b',"sha256":"'
+_AT_DIGEST = -len('0"}\n') - 63
+_BEFORE_DIGEST = _AT_DIGEST - len(_DIGEST)
 _SAMPLE = 100
 _SPARE_BYTES = 1 << 20
 _BLOCK = 4096
@@ -51,12 +54,14 @@ class FilesRestoreRequest:
         if_exists: what happens where something else stands already: ``fail`` (nothing at all is changed), ``skip`` (it
             stays) or ``replace`` (each file is replaced in one step). What equals its record is left alone always.
         numeric_owner: set numbers of owners instead of names.
+        jobs: processors to use; None for those that there are.
     """
 
     root: Optional[str] = None
     patterns: Sequence[str] = ()
     if_exists: str = FAIL
     numeric_owner: bool = False
+    jobs: Optional[int] = None
 
 
 @dataclass
@@ -181,21 +186,30 @@ class _Planner:
     def _count_new(self, line: bytes) -> None:
         self.plan.create += 1
         self._archive.changes += 1
-        size = _SIZE.search(line)
-        if size:
-            stored = _STORED.search(line)
-            self._room(int(size.group(1)), int(stored.group(1)) if stored else None)
+        if line[_BEFORE_DIGEST:_AT_DIGEST] == _DIGEST:
+            # A file without anything special, as nearly all are: the size stands before the digest.
+            size = int(line[line.rindex(b":", 0, _BEFORE_DIGEST) + 1 : _BEFORE_DIGEST])
+            self._room(size, size)
+        else:
+            found, stored = _SIZE.search(line), _STORED.search(line)
+            if found:
+                self._room(int(found.group(1)), int((stored or found).group(1)))
         if len(self.plan.sample) < _SAMPLE:
             self.plan.sample.append(f"create {shown(parse(line)['path'])}")
 
-    def _room(self, size: int, stored: Optional[int]) -> None:
+    def _room(self, size: int, stored: int) -> None:
         self.plan.bytes += size
-        self._archive.bytes += ((size if stored is None else stored) + _BLOCK - 1) // _BLOCK * _BLOCK
+        self._archive.bytes += (stored + _BLOCK - 1) // _BLOCK * _BLOCK
 
     def _decide(self, line: bytes) -> int:
         entry = parse(line)
         path: str = entry["path"]
         kind: str = entry["type"]
+        for name in (path, entry.get("hardlink", path)):
+            if "/." in name and not {".", ".."}.isdisjoint(name.split("/")):
+                raise DamagedSet(
+                    f"The listing was altered: {shown(name)} climbs.", "restore another set, or a copy of this one"
+                )
         if not entry.get("parent") and not self._selection.means(self._archive.pattern, path):
             self._archive.decisions.filtered = True
             return guard.UNSELECTED
@@ -294,7 +308,7 @@ class _Planner:
             self.plan.replace += 1
             self._archive.changes += 1
             self._sample(f"replace {shown(path)}: {described}")
-            self._room(entry.get("size", 0), entry.get("stored"))
+            self._room(entry.get("size", 0), entry.get("stored", entry.get("size", 0)))
             if other is not None and kind == "d":
                 self._missing = below_prefix(path)
             return self._link(entry) if kind == "h" else guard.REPLACE

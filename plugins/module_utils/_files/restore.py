@@ -13,23 +13,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, ProcessError
-from ansible_collections.vya.backupdb.plugins.module_utils._files import guard, tartool
+from ansible_collections.vya.backupdb.plugins.module_utils._files import guard
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import shown
+from ansible_collections.vya.backupdb.plugins.module_utils._files.extract import Extractor
 from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import to_bytes, to_text
-from ansible_collections.vya.backupdb.plugins.module_utils._files.guard import Guard
 from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import parse
 from ansible_collections.vya.backupdb.plugins.module_utils._files.place import (
     Placer,
     copy_attributes,
+    keeping_time,
     link,
-    make_like,
     staging,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._files.plan import (
@@ -43,13 +42,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.plan import (
     indexed,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._files.selection import proof_of, target_root
+from ansible_collections.vya.backupdb.plugins.module_utils._files.tarstream import damaged
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
-from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, Process, find_program, start
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
-_CHUNK = 1 << 20
 _ROOT_MODE = 0o700
-_SAID = 20
 _MADE = (guard.RELINK, guard.CREATE, guard.REPLACE)
 
 
@@ -121,10 +118,11 @@ class _Restorer:
         self._reader = reader
         self._reporter = reporter
         self._root = target_root(request.root)
-        self._extracted = 0
+        #: Patterns of archives whose hard links tar was not shown.
+        self._unlinked: set[str] = set()
         changing = [archive.pattern for archive in plan.archives if archive.changes]
-        self._total = sum(archive_facts(reader, pattern).get("bytes", 0) for pattern in changing)
-        self._said: list[str] = []
+        total = sum(archive_facts(reader, pattern).get("bytes", 0) for pattern in changing)
+        self._extractor = Extractor(reader, reporter, request.numeric_owner, request.jobs, total)
 
     def run(self) -> None:
         if self._root and not os.path.isdir(self._root):
@@ -135,15 +133,16 @@ class _Restorer:
                 if archive.changes:
                     place = existing(self._root, base_of(self._reader, archive.pattern))
                     directory = stack.enter_context(staging(place))
-                    self._extract(archive, self._artefact(archive.pattern), directory)
+                    if self._extractor.extract(archive, self._artefact(archive.pattern), directory):
+                        self._unlinked.add(archive.pattern)
                     staged.append((archive, directory))
             placer = Placer(self._root, self._request.if_exists == REPLACE, self._plan.linked_parents)
             for archive, directory in staged:
-                if archive.decisions.filtered and archive.relink:
+                if archive.relink and archive.pattern in self._unlinked:
                     self._relink_staged(archive, directory)
                 placer.place(directory)
             self._finish({archive.pattern: directory for archive, directory in staged})
-        for line in self._said:
+        for line in self._extractor.said:
             self._reporter.warn(line)
 
     def _artefact(self, pattern: str) -> Artefact:
@@ -152,80 +151,6 @@ class _Restorer:
             raise DamagedSet(f"The set holds no archive of {pattern}.", "restore another set, or a copy of this one")
         return artefact
 
-    def _extract(self, archive: ArchivePlan, artefact: Artefact, directory: bytes) -> None:
-        """Extract what is to be restored into a directory of our own, and make sure that the archive is whole."""
-        check = _Check(self._reader, artefact)
-        check.start()
-        above = [(directory + to_bytes(item["path"]), item) for item in artefact.details.get("above", ())]
-        for path, _item in above:
-            os.makedirs(path, exist_ok=True)
-        try:
-            self._run_programs(archive, artefact, directory)
-        except (ProcessError, DamagedSet):
-            # What is wrong with the file itself says more than what a program made of it.
-            check.finish()
-            raise
-        check.finish()
-        for path, item in reversed(above):
-            with os.scandir(path) as entries:
-                used = any(entries)
-            if used:
-                make_like(path, item, self._request.numeric_owner)
-            else:
-                os.rmdir(path)
-
-    def _run_programs(self, archive: ArchivePlan, artefact: Artefact, directory: bytes) -> None:
-        with contextlib.ExitStack() as stack:
-            source = stack.enter_context(open(self._reader.path(artefact), "rb"))
-            zstd = stack.enter_context(
-                start(Command([find_program("zstd"), "-d", "-q", "-c"]), stdin=source, stdout=PIPE)
-            )
-            acls = bool(artefact.details.get("acls", True))
-            command = tartool.extract_command(to_text(directory), self._request.numeric_owner, acls)
-            tar = stack.enter_context(start(command, stdin=PIPE, on_stderr=self._say))
-            try:
-                self._copy(archive, artefact, zstd, tar)
-                tar.stdin.close()
-            except BrokenPipeError:
-                # tar has ended; its exit code says why.
-                tar.wait()
-                raise
-            try:
-                zstd.wait()
-            except ProcessError as error:
-                raise DamagedSet(
-                    f"The archive of {archive.pattern} cannot be decompressed: {error.message}",
-                    "restore another set, or a copy of this one",
-                ) from error
-            tar.wait()
-
-    def _copy(self, archive: ArchivePlan, artefact: Artefact, zstd: Process, tar: Process) -> None:
-        source, target = zstd.stdout.fileno(), tar.stdin.fileno()
-        for descriptor in (source, target):
-            tartool.widen(descriptor)
-        filtered = archive.decisions.filtered
-        sink = _Sink(target)
-        above = [to_bytes(item["path"])[1:] for item in artefact.details.get("above", ())]
-        watch = Guard(archive.decisions, sink.write if filtered else None, above)
-        text = f"restoring {shown(archive.pattern)}"
-        before = self._extracted
-        while True:
-            chunk = os.read(source, _CHUNK)
-            if not chunk:
-                break
-            # Nothing of a member reaches tar before its headers were looked at.
-            watch.feed(chunk)
-            if not filtered:
-                tartool.write_all(target, chunk)
-            self._extracted = before + watch.bytes
-            self._reporter.progress(text, min(self._extracted, self._total), self._total)
-        watch.finish()
-        sink.flush()
-
-    def _say(self, line: bytes) -> None:
-        if len(self._said) < _SAID:
-            self._said.append(line.decode("utf-8", "replace").strip())
-
     def _relink_staged(self, archive: ArchivePlan, directory: bytes) -> None:
         """Give files that were extracted their further names, which tar was not shown."""
         listing = self._reader.path(proof_of(self._reader))
@@ -233,13 +158,16 @@ class _Restorer:
             if archive.decisions.codes[index] == guard.RELINK:
                 entry = parse(line)
                 first = directory + to_bytes(entry["hardlink"])
-                if os.path.lexists(first):
-                    os.link(first, directory + to_bytes(entry["path"]), follow_symlinks=False)
+                if os.path.lexists(first) and os.path.realpath(os.path.dirname(first)) == os.path.dirname(first):
+                    path = directory + to_bytes(entry["path"])
+                    with keeping_time(os.path.dirname(path)):
+                        os.link(first, path, follow_symlinks=False)
         for _archive, index, line in indexed(listing, {archive.pattern: archive}):
             if archive.decisions.codes[index] == guard.EXTRACT:
                 # Needed for its other names only; so are the directories above it.
                 path = directory + to_bytes(parse(line)["path"])
-                os.unlink(path)
+                with keeping_time(os.path.dirname(path)):
+                    os.unlink(path)
                 with contextlib.suppress(OSError):
                     os.removedirs(os.path.dirname(path))
 
@@ -248,7 +176,7 @@ class _Restorer:
         listing = self._reader.path(proof_of(self._reader))
         archives = {archive.pattern: archive for archive in self._plan.archives}
         crossing = bool(proof_of(self._reader).details.get("cross_links")) and not self._request.patterns
-        if crossing or any(archive.relink and archive.decisions.filtered for archive in archives.values()):
+        if crossing or any(archives[pattern].relink for pattern in self._unlinked):
             for archive, index, line in indexed(listing, archives):
                 if b'"hardlink":' in line and archive.decisions.codes[index] in _MADE:
                     entry = parse(line)
@@ -271,6 +199,8 @@ class _Restorer:
 
     def _relink(self, entry: Mapping[str, Any], target: bytes) -> None:
         first = self._root + to_bytes(entry["hardlink"])
+        if self._root and os.path.commonpath([self._root, os.path.realpath(os.path.dirname(first))]) != self._root:
+            raise damaged(f"a hard link leads to {shown(entry['hardlink'])}, out of the directory to restore to")
         try:
             theirs = os.lstat(first)
         except (FileNotFoundError, NotADirectoryError):
@@ -287,47 +217,3 @@ class _Restorer:
         alike = (theirs.st_mode, theirs.st_size, theirs.st_mtime_ns, theirs.st_uid, theirs.st_gid)
         if entry["type"] == "h" or alike == (ours.st_mode, ours.st_size, ours.st_mtime_ns, ours.st_uid, ours.st_gid):
             link(first, target)
-
-
-class _Sink:
-    """Collects small pieces for tar."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._pieces: list[bytes] = []
-        self._length = 0
-
-    def write(self, piece: Union[bytes, memoryview]) -> None:
-        """Take a piece; a view is copied, since what it shows is used again."""
-        self._pieces.append(bytes(piece))
-        self._length += len(piece)
-        if self._length >= _CHUNK:
-            self.flush()
-
-    def flush(self) -> None:
-        """Hand on what was collected."""
-        tartool.write_all(self._descriptor, b"".join(self._pieces))
-        self._pieces.clear()
-        self._length = 0
-
-
-class _Check(threading.Thread):
-    """Checks the SHA-256 of an archive while it is being extracted."""
-
-    def __init__(self, reader: ArtefactReader, artefact: Artefact) -> None:
-        super().__init__(daemon=True)
-        self._reader = reader
-        self._artefact = artefact
-        self._error: Optional[BaseException] = None
-
-    def run(self) -> None:
-        try:
-            self._reader.verify(self._artefact)
-        except (BackupError, OSError) as error:
-            self._error = error
-
-    def finish(self) -> None:
-        """Wait for the end, and raise what was found."""
-        self.join()
-        if self._error is not None:
-            raise self._error

@@ -18,6 +18,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.walk import Om
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, Process, find_program, run
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
+#: What is taken from a pipe at a time: as much as fits into a processor's cache. Measured; a MiB takes a tenth longer.
+CHUNK = 256 << 10
 _PIPE_BYTES = 1 << 20
 #: ``F_SETPIPE_SZ`` of fcntl(2) on Linux; Python has had the name since 3.10.
 _SET_PIPE_SIZE = 1031

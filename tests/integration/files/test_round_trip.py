@@ -203,6 +203,44 @@ def test_files_go_to_their_original_place(rig: Rig, source: Path) -> None:
     assert rig.messages() == []
 
 
+def test_many_small_files_come_back_as_they_were(rig: Rig, source: Path, target: Path) -> None:
+    """Several tars share them: links, modes, times and access lists must not depend on which gets what."""
+    tree = source / "tree"
+    for number in range(40):
+        directory = tree / f"{number % 7}" / f"{number}"
+        directory.mkdir(parents=True)
+        for name in range(150):
+            (directory / f"{name}").write_text(f"{number} {name}" * (name * 5))
+            os.utime(directory / f"{name}", ns=(0, number * 10**12 + name))
+        for name in range(0, 150, 10):
+            (directory / f"{name}-more").hardlink_to(directory / f"{name}")
+            (tree / f"{number}-{name}").hardlink_to(directory / f"{name}")
+            (directory / f"{name}-link").symlink_to(f"/{name}")
+        os.setxattr(directory / "7", "system.posix_acl_access", named_acl(65534))
+        os.setxattr(directory, "system.posix_acl_default", named_acl(number))
+        (directory / "empty").mkdir(mode=0o2711)
+        os.chown(directory, number, 100 + number)
+        directory.chmod(0o2500)
+        os.utime(directory, ns=(0, number * 10**15 + 1))
+    (source / "large").write_bytes(os.urandom(5 << 20))
+    before = list(facts(source))
+    rig.backup(source, jobs=4)
+    assert len(before) > 6000
+    rig.restore(target, jobs=3)
+    assert list(facts(below(target, source))) == before
+    assert rig.messages(target) == []
+    assert not rig.restore(target).changed
+    gone = [*below(target, tree).rglob("?1"), *below(target, tree).rglob("3*-more"), below(target, tree) / "3-20"]
+    for path in gone:
+        if path.is_file():
+            path.unlink()
+    assert rig.restore(target, jobs=3).created > 400
+    assert rig.messages(target) == []
+    one = target.with_name("one")
+    rig.restore(one, jobs=1)
+    assert list(facts(below(one, source))) == before
+
+
 def test_only_what_is_missing_is_made(rig: Rig, source: Path) -> None:
     top = source / "tree"
     fill(top)

@@ -148,7 +148,7 @@ def test_only_what_is_wanted_is_handed_on(cuts: list[int], codes: list[int]) -> 
     for name, code in zip(NAMES, codes):
         decisions.add(code, encode_text("/" + name).encode())
     handed: list[bytes] = []
-    guard = Guard(decisions, lambda piece: handed.append(bytes(piece)))
+    guard = Guard(decisions, [lambda piece: handed.append(bytes(piece))])
     places = [0, *sorted(cuts), len(stored)]
     for begin, end in zip(places, places[1:]):
         guard.feed(stored[begin:end])
