@@ -97,6 +97,8 @@ class Estate:
             "As the administrator:",
             f"  PGPASSWORD={postgresql.password} psql -h 127.0.0.1 -p {postgresql.port} -U {postgresql.superuser} postgres",
             f"  mariadb -S {mariadb.socket} -u {mariadb.superuser}",
+            "A playbook on it, in this folder:",
+            f"  ANSIBLE_COLLECTIONS_PATH=.build .venv/bin/ansible-playbook vya.backupdb.check -i {self.inventory} --limit {NEW}",
             f"The files are in {self.files}, the sets in {self.directory / 'repository'}, the inventory in {self.inventory}.",
             "To end it all:",
             f"  kill {' '.join(map(str, self._kept))} && rm -rf {self.directory}",
