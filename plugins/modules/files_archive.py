@@ -18,14 +18,19 @@ description:
 options:
   paths:
     description:
-      - What to back up, as absolute paths or patterns with C(*), C(**), C(?), C([…]) and C({a,b}). A directory stands for everything in it.
+      - What to back up, as absolute paths or patterns with C(*), C(**), C(?), C([…]), C([!…]) and C({a,b}). A backslash takes the meaning from the
+        character after it.
+      - Whatever is matched is stored whole, a directory with everything in it. C(*) matches hidden files, too; C(**) stands for any number of directories.
+      - A symbolic link is stored as a link. What a pattern names through a link, or by one, is stored with the link.
+      - A file that two patterns match is stored once, with the first of them. Sockets and devices are left out and named as omissions.
       - One that matches nothing is an error, unless O(allow_missing) says otherwise.
     type: list
     elements: str
     required: true
   exclude:
     description:
-      - Patterns of what to leave out. One without a slash is compared with the name alone.
+      - Patterns of what to leave out, with everything below. One that does not begin with C(/) is left out wherever it is.
+      - The repository itself is always left out.
     type: list
     elements: str
     default: []

@@ -13,7 +13,8 @@ author:
   - vya.backupdb contributors (@vya)
 description:
   - Restores files of a set of M(vya.backupdb.files_archive), to the place they came from or under another directory, with everything that was kept.
-  - Directories that exist keep their mode and owner. Nothing is ever written outside O(root).
+  - Directories above the restored files that exist already keep their mode and owner. Nothing is ever written outside O(root).
+  - Everything is extracted beside its place first; only when all of it is known to be whole is it moved, each file in one step.
 options:
   root:
     description:
@@ -31,6 +32,7 @@ options:
     description:
       - What to do with a file that exists and differs.
       - With V(fail) nothing is restored at all. With V(skip) the file stays as it is. With V(replace) it becomes the recorded one.
+      - A file that equals its record is left alone always. A directory is never replaced by anything else.
     type: str
     choices:
       - fail

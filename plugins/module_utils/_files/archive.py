@@ -112,6 +112,7 @@ class _Archiver:
         self._walker = Walker(request.excluded(), request.one_file_system, self._omissions)
         self._links = _LinkTable() if len(request.patterns()) > 1 else None
         self._done_before = 0
+        self._missing: list[str] = []
 
     def run(self) -> FilesOutcome:
         artefacts: list[Artefact] = []
@@ -144,8 +145,8 @@ class _Archiver:
             "cross_links": self._links.crossing if self._links else 0,
         }
         proof = self._writer.finish("proof", "proof", "jsonl", "zstd", facts)
-        warnings = describe(self._omissions, ("unreadable", "vanished", "changed"))
-        omissions = describe(self._omissions, tuple(KINDS))
+        warnings = self._missing + describe(self._omissions, ("unreadable", "vanished", "changed"))
+        omissions = self._missing + describe(self._omissions, tuple(KINDS))
         return FilesOutcome(tuple(artefacts), proof, tuple(counts), tuple(omissions), tuple(warnings), facts)
 
     def _refuse(self) -> None:
@@ -180,6 +181,8 @@ class _Archiver:
         missing = not found.entries and self._walker.repeated == before and not self._omissions.total("unreadable")
         if missing and not self._request.allow_missing:
             raise UsageError(*nothing(pattern))
+        if missing:
+            self._missing.append(nothing(pattern)[0])
         if first is not None:
             artefact = self._writer.finish("archive", pattern, "tar", "zstd", recorder.facts(), hashed)
         return found, segments, artefact

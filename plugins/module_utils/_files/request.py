@@ -160,16 +160,19 @@ def plan_archive(request: FilesRequest, exact: bool = False) -> FilesPlan:
     walker = Walker(request.excluded(), request.one_file_system, omissions)
     survey = _Survey(omissions, exact)
     patterns: list[PatternPlan] = []
-    problems: list[str] = []
+    missing: list[str] = []
     for pattern in request.patterns():
         before = walker.repeated
         found = survey.measure(pattern, (entries for _segment, entries in walker.pattern(parse(pattern))))
         patterns.append(found)
-        if not found.entries and walker.repeated == before and not request.allow_missing:
+        if not found.entries and walker.repeated == before:
             what, remedy = nothing(pattern)
-            problems.append(f"{what} {remedy.capitalize()}.")
+            missing.append(what if request.allow_missing else f"{what} {remedy.capitalize()}.")
     unreadable = describe(omissions, ("unreadable",))
     warnings = describe(omissions, ("socket", "device"))
+    problems = [] if request.allow_missing else missing
+    if request.allow_missing:
+        warnings = missing + warnings
     if unreadable and not request.allow_unreadable:
         problems.extend(f"{line}. {UNREADABLE_REMEDY.capitalize()}." for line in unreadable)
     else:

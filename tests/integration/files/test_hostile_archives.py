@@ -181,6 +181,27 @@ def _names(data: bytes) -> list[str]:
         return []
 
 
+@pytest.mark.parametrize("first", ["/../outside/file", "{top}/../../outside/file", "{top}/link/file"])
+def test_f05_a_forged_listing_links_nothing_from_the_outside(
+    rig: Rig, source: Path, target: Path, outside: Path, first: str
+) -> None:
+    """Hard links are made by what the listing says, where tar does not make them."""
+    (source / "a").write_text("x")
+    (source / "b").hardlink_to(source / "a")
+    (source / "c").write_text("c")
+    (source / "link").symlink_to(outside)
+    rig.backup(source)
+    good = f'"hardlink":"{source}/a"'.encode()
+    evil = f'"hardlink":"{first.format(top=source)}"'.encode()
+    forge(rig, source, listing=lambda data: data.replace(good, evil))
+    below(target, source).mkdir(parents=True)
+    below(target, source / "c").write_text("mine")
+    with pytest.raises(BackupError, match="climbs|out of the directory|No such file"):
+        rig.restore(target, if_exists="skip")
+    assert (outside / "file").stat().st_nlink == 1
+    assert not below(target, source / "b").exists()
+
+
 @pytest.mark.parametrize("cut", ["half", "one byte", "tail"])
 def test_f14_a_truncated_archive_changes_nothing(rig: Rig, source: Path, target: Path, cut: str) -> None:
     (source / "file").write_bytes(os.urandom(1 << 20))

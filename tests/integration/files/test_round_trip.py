@@ -452,8 +452,9 @@ def test_a_pattern_that_matches_nothing_is_an_error_unless_allowed(rig: Rig, sou
     (source / "a").write_text("a")
     with pytest.raises(AssertionError, match="matches nothing"):
         rig.backup(source / "a", source / "*.missing")
-    rig.backup(source / "a", source / "*.missing", allow_missing=True)
+    outcome = rig.backup(source / "a", source / "*.missing", allow_missing=True)
     assert rig.entries() == [str(source / "a")]
+    assert outcome.omissions == (f"The pattern {source}/*.missing matches nothing.",)
 
 
 def test_excludes_take_everything_below_with_them(rig: Rig, source: Path) -> None:
