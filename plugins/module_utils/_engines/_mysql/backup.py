@@ -15,7 +15,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catal
     Catalog,
     Table,
     broken_views,
-    read_catalog,
+    read_catalogs,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.dump import (
@@ -203,8 +203,7 @@ class Backup:
         )
 
     def _catalogs(self) -> dict[str, Catalog]:
-        with self._server.session() as session:
-            return {item.name: read_catalog(session, self._server.flavour, item.name) for item in self._plan.databases}
+        return read_catalogs(self._server, [item.name for item in self._plan.databases], self._request.jobs)
 
     def _progress(self, size: int) -> None:
         with self._lock:
@@ -250,9 +249,7 @@ class Backup:
         parts: dict[str, list[str]] = {}
 
         def dump(item: _Database) -> None:
-            parts[item.catalog.database] = dump_definitions(
-                self._server, item.catalog, item.directory, self._request.compression_level
-            )
+            parts[item.catalog.database] = dump_definitions(self._server, item.catalog, item.directory)
 
         work_off(list(self._databases.values()), [dump] * max(1, self._request.jobs))
         return parts
@@ -273,7 +270,7 @@ class Backup:
         def finish(item: _Database) -> None:
             name = item.catalog.database
             counters = {table.name: table.auto_increment for table in after[name].tables}
-            tables = item.dumper.finish(item.dumped, counters)
+            tables = item.dumper.finish(item.dumped, counters, parts[name])
             self._writer.finish("database", name, FORMAT, "zstd", _details(after[name], parts[name], tables))
 
         work_off(list(self._databases.values()), [finish] * max(1, self._request.jobs))

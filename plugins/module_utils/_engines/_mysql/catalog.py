@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
+    Server,
     Session,
     driver_errors,
     error_text,
@@ -19,6 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     quote_name,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.workers import work_off
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingPrivilege
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_create_table import (
     parse_create_table,
@@ -133,6 +136,27 @@ class Catalog:
             and {(item.kind, item.name): item.text for item in self.definitions}
             == {(item.kind, item.name): item.text for item in other.definitions}
         )
+
+
+def read_catalogs(server: Server, names: Sequence[str], jobs: int) -> dict[str, Catalog]:
+    """Read everything that some databases hold, several at a time.
+
+    Raises:
+        As :func:`read_catalog`.
+    """
+    found: dict[str, Catalog] = {}
+    with contextlib.ExitStack() as stack:
+
+        def worker() -> Callable[[str], None]:
+            session = stack.enter_context(server.session())
+
+            def read(name: str) -> None:
+                found[name] = read_catalog(session, server.flavour, name)
+
+            return read
+
+        work_off(names, [worker() for _number in range(max(1, min(jobs, len(names))))])
+    return {name: found[name] for name in names}
 
 
 def database_properties(session: Session, flavour: Flavour, database: str) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._codec import write_bytes
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import VIEW, Catalog, Table
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server, quote_name
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.events import (
@@ -155,17 +154,20 @@ class TableDumper:
             )
         return DumpedTable(table, file + ("" if target.small else ZSTD), rows, splitter.size, target.small)
 
-    def finish(self, dumped: Sequence[DumpedTable], counters: Mapping[str, Optional[int]]) -> list[dict[str, Any]]:
+    def finish(
+        self, dumped: Sequence[DumpedTable], counters: Mapping[str, Optional[int]], parts: Sequence[str]
+    ) -> list[dict[str, Any]]:
         """Compress what is not yet, and write the statements that load everything again.
 
         Args:
             dumped: every table.
             counters: next value of each table's counter, as the proof says it.
+            parts: what :func:`dump_definitions` has written.
 
         Returns:
             What a restore needs to know of each table.
         """
-        small = [item.file for item in dumped if item.small]
+        small = [f"{part}.sql" for part in parts] + [item.file for item in dumped if item.small]
         for begin in range(0, len(small), _FILES_AT_A_TIME):
             argv = [
                 find_program("zstd"),
@@ -226,7 +228,7 @@ class _TableFile:
             raise
 
     def _start(self) -> Process:
-        descriptor = os.open(self._path + ZSTD, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = _create(self._path + ZSTD)
         try:
             process = start(
                 Command([find_program("zstd"), f"-{self._level}", "-q", "-c"]), stdin=PIPE, stdout=descriptor
@@ -241,7 +243,7 @@ class _TableFile:
             self._process.stdin.close()
             self._process.wait()
             return
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = _create(self._path)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(self._buffer)
 
@@ -262,13 +264,13 @@ def write_load_file(path: str, flavour: Flavour, dumped: Sequence[DumpedTable]) 
         file = item.file.removesuffix(ZSTD)
         columns = stored_columns(item.table, flavour.keeps_history)
         lines.append(load_statement(quote_name(item.table.name), columns, flavour, file) + ";")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = _create(path)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(("\n".join(lines) + "\n").encode("utf-8"))
 
 
-def dump_definitions(server: Server, catalog: Catalog, directory: str, level: int) -> list[str]:
-    """Write the database's definitions by the dump program.
+def dump_definitions(server: Server, catalog: Catalog, directory: str) -> list[str]:
+    """Write the database's definitions by the dump program; they are compressed later, with the small tables.
 
     Returns:
         The parts that the database has, in the order in which they are restored.
@@ -286,6 +288,7 @@ def dump_definitions(server: Server, catalog: Catalog, directory: str, level: in
     }
     parts = [part for part, there in present.items() if there]
     for part in parts:
+        path = os.path.join(directory, f"{part}.sql")
         arguments = list(_PARTS[part])
         names: Sequence[str] = ()
         if part == "tables":
@@ -293,29 +296,26 @@ def dump_definitions(server: Server, catalog: Catalog, directory: str, level: in
         elif part == "views":
             names = views
         elif part == "events" and needs_own_script(catalog.database):
-            path = os.path.join(directory, f"{part}.sql{ZSTD}")
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            write_bytes(path, events_script(catalog.database, catalog.of_kind("event")), level)
+            with os.fdopen(_create(path), "wb") as target:
+                target.write(events_script(catalog.database, catalog.of_kind("event")))
             continue
-        _dump_part(server, catalog.database, os.path.join(directory, f"{part}.sql{ZSTD}"), arguments, names, level)
+        _dump_part(server, catalog.database, path, arguments, names)
     return parts
 
 
-def _dump_part(
-    server: Server, database: str, path: str, arguments: Sequence[str], names: Sequence[str], level: int
-) -> None:
+def _create(path: str) -> int:
+    """Make a new file that only its owner can read; returns its descriptor."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _dump_part(server: Server, database: str, path: str, arguments: Sequence[str], names: Sequence[str]) -> None:
     program = find_program(*server.flavour.dumpers)
     remedy = (
         f"look at the error that {os.path.basename(program)} gave, and exclude the database if it cannot be repaired"
     )
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with (
-        os.fdopen(descriptor, "wb") as target,
-        server.command(
-            program, *_ALWAYS, *server.flavour.dump_options, *arguments, "--", database, *names, remedy=remedy
-        ) as command,
-    ):
-        pipe([command, Command([find_program("zstd"), f"-{level}", "-q", "-c"])], target=target)
+    words = [*_ALWAYS, *server.flavour.dump_options, *arguments, "--", database, *names]
+    with os.fdopen(_create(path), "wb") as target, server.command(program, *words, remedy=remedy) as command:
+        pipe([command], target=target)
 
 
 def table_tasks(catalogs: Sequence[Catalog]) -> list[tuple[Catalog, Table, int]]:

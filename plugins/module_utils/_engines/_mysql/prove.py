@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import Catalog, Table, read_catalog
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import Catalog, Table, read_catalogs
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Server,
     Session,
@@ -49,7 +49,7 @@ def prove(server: Server, databases: Sequence[str], level: str, jobs: int, insta
     with server.session() as session:
         in_use = account_in_use(session)
         there = [name for name in databases if exists(session, name)]
-        catalogs = {name: read_catalog(session, flavour, name) for name in there}
+    catalogs = read_catalogs(server, there, jobs)
     accounts, _omitted = missing_objects(server, read_accounts(server))
     proofs = _prove_tables(server, list(catalogs.values()), level, jobs)
     return Proof(

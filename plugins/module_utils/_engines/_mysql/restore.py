@@ -131,7 +131,7 @@ class Restore:
                 self._reporter.phase("accounts")
                 apply_statements(session, self._preflight.accounts.statements)
                 self._reporter.phase("finish")
-                self._finish(session, run, databases)
+                self._finish(run, databases)
                 revoke_automatic(session, self._preflight.accounts.revoked)
             except BaseException:
                 self._undo(databases)
@@ -187,7 +187,7 @@ class Restore:
             item.tables = to_load(shadow, item.directory, item.details, item.structures)
             with explaining(f"to make database {shadow}"):
                 session.execute(f"CREATE DATABASE {quote_name(shadow)}{charset_clauses(item.properties)}")
-            run.mark(shadow)
+            run.mark(session, shadow)
         tables = [table for item in databases for table in item.tables]
         with contextlib.ExitStack() as stack:
             loaders = []
@@ -230,26 +230,38 @@ class Restore:
 
     # finishing
 
-    def _finish(self, session: Session, run: Run, databases: Sequence[_Database]) -> None:
-        """Give the databases their names, one after another.
+    def _finish(self, run: Run, databases: Sequence[_Database]) -> None:
+        """Give the databases their names, several at a time.
 
         A view can use another database that is not there yet: then its own waits for another round.
         """
         waiting = list(databases)
-        while waiting:
-            again = []
-            for item in waiting:
-                began = time.monotonic()
-                try:
-                    self._finish_one(session, run, item)
-                except BackupError:
-                    if item.stage != _VIEWS or len(waiting) == 1:
-                        raise
-                    again.append(item)
-                item.seconds += time.monotonic() - began
-            if len(again) == len(waiting):
-                self._finish_one(session, run, again[0])
-            waiting = again
+        with contextlib.ExitStack() as stack:
+            sessions = [
+                stack.enter_context(self._server.session(**_LENIENT))
+                for _number in range(max(1, min(self._request.jobs, len(databases))))
+            ]
+            numbers = [session.id for session in sessions]
+            while waiting:
+                again: list[_Database] = []
+                workers = [self._finisher(session, run, again) for session in sessions]
+                work_off(waiting, workers, lambda: self._server.kill(numbers))
+                if len(again) == len(waiting):
+                    self._finish_one(sessions[0], run, again[0])
+                waiting = again
+
+    def _finisher(self, session: Session, run: Run, again: list[_Database]) -> Callable[[_Database], None]:
+        def finish(item: _Database) -> None:
+            began = time.monotonic()
+            try:
+                self._finish_one(session, run, item)
+            except BackupError:
+                if item.stage != _VIEWS:
+                    raise
+                again.append(item)
+            item.seconds += time.monotonic() - began
+
+        return finish
 
     def _finish_one(self, session: Session, run: Run, item: _Database) -> None:
         steps: Sequence[Callable[[], None]] = (
@@ -263,7 +275,7 @@ class Restore:
         while item.stage < len(steps):
             steps[item.stage]()
             item.stage += 1
-        run.unmark(item.name)
+        run.unmark(session, item.name)
         item.complete = True
         with explaining(f"dropping database {item.shadow}"):
             session.execute(f"DROP DATABASE {quote_name(item.shadow)}")
@@ -279,7 +291,7 @@ class Restore:
             else:
                 session.execute(f"CREATE DATABASE {target}{charset_clauses(item.properties)}")
         item.named = True
-        run.mark(item.name)
+        run.mark(session, item.name)
         with explaining(f"to move the tables of {item.name}"):
             names = [
                 row[0]
@@ -289,9 +301,10 @@ class Restore:
                 )
             ]
             moves = ", ".join(f"{qualified(item.shadow, name)} TO {qualified(item.name, name)}" for name in names)
-            session.execute("SET SESSION foreign_key_checks = 0")
             if moves:
-                session.execute(f"RENAME TABLE {moves}")
+                # One at a time: foreign keys between databases could make two of them wait for each other.
+                with self._lock:
+                    session.execute(f"RENAME TABLE {moves}")
         self._defaults(session, item)
 
     def _refuse_content(self, session: Session, name: str) -> None:
@@ -368,6 +381,9 @@ class Restore:
 
 
 _VIEWS = 2
+
+#: Foreign keys are moved with their tables, not checked again.
+_LENIENT = {"foreign_key_checks": "0"}
 
 
 def _checked(loader: Loader, analyze: bool) -> Callable[[TableToLoad], None]:

@@ -76,8 +76,9 @@ def select_rows(database: str, table: Table, flavour: Flavour, null_word: str) -
 
 def _printed(column: Column, flavour: Flavour, null_word: str) -> str:
     expression = quote_name(column.name)
-    if column.data_type == "float":
+    if column.data_type == "float" and "(" not in column.column_type:
         # The server prints six digits of a FLOAT; as DOUBLE it prints as many as tell it from its neighbours.
+        # One with a declared scale, FLOAT(7,3), is printed with that, and read back as the same number.
         expression = f"CAST({expression} AS DOUBLE)"
     elif column.data_type in _FIXED_BYTES or (column.data_type == "json" and not flavour.json_is_text):
         expression = f"CAST({expression} AS CHAR CHARACTER SET utf8mb4)"

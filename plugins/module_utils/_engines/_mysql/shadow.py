@@ -42,26 +42,24 @@ class Run:
 
     def __init__(self, session: Session) -> None:
         self.id = secrets.token_hex(4)
-        self._session = session
         self.lock = _LOCK_PREFIX + self.id
         with explaining("taking the lock of the restore"):
             session.execute("SELECT GET_LOCK(%s, 0)", [self.lock])
 
-    def mark(self, database: str) -> None:
+    def mark(self, session: Session, database: str) -> None:
         """Put the marker into a database."""
         table = qualified(database, MARKER)
         with explaining(f"marking database {database}"):
-            self._session.execute(
+            session.execute(
                 f"CREATE TABLE {table} (held_by VARCHAR(64) CHARACTER SET ascii NOT NULL PRIMARY KEY) ENGINE=InnoDB "
                 "COMMENT='This database is being restored by vya.backupdb; it is dropped if that run has died'"
             )
-            # the driver takes every percent sign for a place of a value where there are values
-            self._session.execute("INSERT INTO {} VALUES (%s)".format(table.replace("%", "%%")), [self.lock])
+            session.execute(f"INSERT INTO {table} VALUES ({quote_text(self.lock)})")
 
-    def unmark(self, database: str) -> None:
+    def unmark(self, session: Session, database: str) -> None:
         """Take the marker out: the database is complete."""
         with explaining(f"completing database {database}"):
-            self._session.execute(f"DROP TABLE {qualified(database, MARKER)}")
+            session.execute(f"DROP TABLE {qualified(database, MARKER)}")
 
 
 def marked_databases(session: Session) -> set[str]:
