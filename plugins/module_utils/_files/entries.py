@@ -7,7 +7,8 @@
 An entry is a line of the listing: a JSON object. Its keys: ``path`` (absolute), ``type`` (``f`` file, ``d`` directory, ``l``
 symbolic link, ``p`` FIFO, ``h`` hard link to an earlier entry), ``mode`` (octal text), ``uid``, ``gid``, ``user``, ``group``
 (names, empty where the host knows none), ``mtime`` (nanoseconds since the epoch); for files ``size`` and ``sha256``; for links
-``target``; for sparse files ``stored`` (bytes without the holes); ``hardlink`` (path of the first name of the same file); where there are any: ``acl``, ``default_acl``
+``target``; for sparse files ``stored`` (bytes without the holes); ``hardlink`` (path of the first name of
+the same file); where there are any: ``acl``, ``default_acl``
 (``user:app:rw-`` and so on, sorted, joined by commas), ``xattrs`` (name -> SHA-256 of its value), ``selinux`` (context); and
 ``parent``, true for a directory that is there because of what is below it.
 Bytes that are not UTF-8 are lone surrogates, as ``surrogateescape`` makes them.

@@ -86,7 +86,8 @@ CHANGES: list[tuple[str, Callable[[Path], None], list[str]]] = [
         lambda top: os.setxattr(top / "plain", "system.posix_acl_access", named_acl(65534, 6)),
         [
             (
-                "access list of {top}/plain: expected group::r--,mask::rw-,other::---,user::rw-,user:nobody:r--, found group::r--,mask::rw-,other::---,user::rw-,user:nobody:rw-"
+                "access list of {top}/plain: expected group::r--,mask::rw-,other::---,user::rw-,user:nobody:r--, "
+                "found group::r--,mask::rw-,other::---,user::rw-,user:nobody:rw-"
             )
         ],
     ),
