@@ -192,16 +192,12 @@ class PostgresqlEngine(Engine):
         self.reporter.phase("dump")
         team = Team(request.jobs, self._access)
         level = Settings(tools, server.number, request.compression_level, request.proof_level == CONTENT)
-        dumper = Dumper(self._access, team, writer, self.reporter, level)
-        tasks: list[Task[Dumped]] = [
-            Task(database.size, functools.partial(dumper.dump, database)) for database in plan.databases
-        ]
         total = sum(database.size for database in plan.databases)
-
-        def tick() -> None:
-            self.reporter.progress("dumping databases", dumper.written, total)
-
-        dumped = team.run(tasks, tick)
+        with Dumper(self._access, team, writer, self.reporter, level) as dumper:
+            tasks: list[Task[Dumped]] = [
+                Task(database.size, functools.partial(dumper.dump, database)) for database in plan.databases
+            ]
+            dumped = team.run(tasks, lambda: self.reporter.progress("dumping databases", dumper.written, total))
         self.reporter.phase("")
         return BackupOutcome(
             snapshot_at=min([item.snapshot_at for item in dumped], default=snapshot_at),
@@ -277,7 +273,6 @@ class PostgresqlEngine(Engine):
         if not databases or found.tools is None:
             self.reporter.phase("")
             return RestoreOutcome((), done)
-        self.reporter.phase("load")
         roles = existing.names | (recorded.names if request.roles == "all" else frozenset())
         team = Team(request.jobs, self._access)
         loader = Loader(self._access, team, self.reporter, server, found.tools, request.analyze, roles)

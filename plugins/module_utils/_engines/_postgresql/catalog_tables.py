@@ -15,6 +15,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     USER_SCHEMA,
     Catalog,
     digest,
+    of_users,
     options,
     plain,
     shown,
@@ -61,7 +62,7 @@ SELECT c.oid, c.relkind, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_ca
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_foreign_table f ON f.ftrelid = c.oid
   LEFT JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
- WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {USER_SCHEMA}
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {of_users('c')}
 """
 _PARENTS = """
 SELECT i.inhrelid, i.inhparent::regclass::text FROM pg_catalog.pg_inherits i
@@ -79,7 +80,7 @@ SELECT a.attrelid, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.att
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
- WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND {schemas}
+ WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND {schemas}
  ORDER BY a.attrelid, a.attnum
 """
 _SEQUENCES = f"""
@@ -92,7 +93,7 @@ SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_ge
            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i') LIMIT 1)
   FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE {USER_SCHEMA}
+ WHERE {of_users('c')}
 """
 #: How the proof names a sequence that a literal of pg_dump names.
 NAME_OF_SEQUENCE = """
@@ -112,7 +113,7 @@ def columns_by_relation(catalog: Catalog) -> dict[int, list[Any]]:
     """Object id of a table, view or composite type -> rows of its columns, in their order."""
     compression = "a.attcompression" if catalog.version >= 140000 else "''"
     found: dict[int, list[Any]] = {}
-    for row in catalog.rows(_COLUMNS.format(compression=compression, schemas=USER_SCHEMA)):
+    for row in catalog.rows(_COLUMNS.format(compression=compression, schemas=of_users("c"))):
         found.setdefault(row[0], []).append(row)
     return found
 

@@ -10,9 +10,10 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import (
     acl,
@@ -83,7 +84,7 @@ class Dumped:
 
 
 class Dumper:
-    """Dumps databases of one server. Safe to use from several threads.
+    """Dumps databases of one server. Safe to use from several threads; what it made is complete when it is left.
 
     Args:
         access: the way to the server.
@@ -102,6 +103,8 @@ class Dumper:
         self._reporter = reporter
         self._settings = settings
         self._growing: dict[str, str] = {}
+        self._finishers = ThreadPoolExecutor(max(1, team.places), thread_name_prefix="backupdb-finish")
+        self._finishing: list[Future[None]] = []
         self._finished = 0
 
     @property
@@ -148,10 +151,24 @@ class Dumper:
         }
         if not self._settings.tools.zstd:
             details["plain_bytes"] = archive.compress(self._team, directory, self._settings.level, workers)
+        self._finishing.append(self._finishers.submit(self._finish, name, details))
+        return Dumped(database, moment, (proof.database_object(database), *objects), details)
+
+    def _finish(self, name: str, details: Mapping[str, Any]) -> None:
+        """Let the writer hash and sync an archive: that waits for the disk, while the next database needs the processor."""
         artefact = self._writer.finish("database", name, FORMAT, CODEC, details)
         del self._growing[name]
         self._finished += artefact.size
-        return Dumped(database, moment, (proof.database_object(database), *objects), details)
+
+    def __enter__(self) -> Dumper:
+        return self
+
+    def __exit__(self, kind: Optional[type[BaseException]], *_error: object) -> None:
+        """Wait until every archive is on disk; raises what went wrong with that."""
+        self._finishers.shutdown(wait=True, cancel_futures=kind is not None)
+        if kind is None:
+            for future in self._finishing:
+                future.result()
 
     def _with_dumped_sequences(
         self, inventory: proof.Inventory, objects: list[ProofObject], directory: str

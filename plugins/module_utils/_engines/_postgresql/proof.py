@@ -22,7 +22,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql 
     content,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.catalog import (
-    USER_SCHEMA,
+    FIRST_USER_OID,
     Catalog,
     options,
     plain,
@@ -63,22 +63,19 @@ _RARE: Mapping[str, Sequence[Reader]] = {
     "pg_transform": (catalog_code.simple("transform"),),
 }
 #: Catalogs where what initdb made has small object ids.
-_BY_ID: Mapping[str, Sequence[Reader]] = {
-    "pg_cast": (catalog_code.simple("cast"),),
-    "pg_am": (catalog_code.simple("access method"),),
-}
-#: Catalogs whose rows are in schemas, with the column that says in which.
-_BY_SCHEMA: Mapping[str, tuple[str, Reader]] = {
-    "pg_proc": ("pronamespace", catalog_code.routines),
-    "pg_collation": ("collnamespace", catalog_code.collations),
-    "pg_operator": ("oprnamespace", catalog_code.simple("operator")),
-    "pg_opclass": ("opcnamespace", catalog_code.simple("operator class")),
-    "pg_opfamily": ("opfnamespace", catalog_code.simple("operator family")),
-    "pg_conversion": ("connamespace", catalog_code.simple("conversion")),
-    "pg_ts_config": ("cfgnamespace", catalog_code.simple("text search configuration")),
-    "pg_ts_dict": ("dictnamespace", catalog_code.simple("text search dictionary")),
-    "pg_ts_template": ("tmplnamespace", catalog_code.simple("text search template")),
-    "pg_ts_parser": ("prsnamespace", catalog_code.simple("text search parser")),
+_BY_ID: Mapping[str, Reader] = {
+    "pg_proc": catalog_code.routines,
+    "pg_collation": catalog_code.collations,
+    "pg_cast": catalog_code.simple("cast"),
+    "pg_am": catalog_code.simple("access method"),
+    "pg_operator": catalog_code.simple("operator"),
+    "pg_opclass": catalog_code.simple("operator class"),
+    "pg_opfamily": catalog_code.simple("operator family"),
+    "pg_conversion": catalog_code.simple("conversion"),
+    "pg_ts_config": catalog_code.simple("text search configuration"),
+    "pg_ts_dict": catalog_code.simple("text search dictionary"),
+    "pg_ts_template": catalog_code.simple("text search template"),
+    "pg_ts_parser": catalog_code.simple("text search parser"),
 }
 
 
@@ -133,13 +130,9 @@ def _present(catalog: Catalog) -> list[Reader]:
     questions: list[tuple[str, Sequence[Reader]]] = []
     for name, readers in _RARE.items():
         questions.append((f"SELECT FROM pg_catalog.{name}", readers))
-    for name, readers in _BY_ID.items():
-        questions.append((f"SELECT FROM pg_catalog.{name} WHERE oid >= 16384", readers))
-    for name, (column, reader) in _BY_SCHEMA.items():
-        query = f"SELECT FROM pg_catalog.{name} x WHERE x.{column} IN (SELECT oid FROM u)"
-        questions.append((query, [reader]))
-    schemas = f"WITH u AS MATERIALIZED (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE {USER_SCHEMA})"
-    (answers,) = catalog.rows(f"{schemas} SELECT " + ", ".join(f"EXISTS ({query})" for query, _readers in questions))
+    for name, reader in _BY_ID.items():
+        questions.append((f"SELECT FROM pg_catalog.{name} WHERE oid >= {FIRST_USER_OID}", [reader]))
+    (answers,) = catalog.rows("SELECT " + ", ".join(f"EXISTS ({query})" for query, _readers in questions))
     return [reader for (_query, readers), there in zip(questions, answers) if there for reader in readers]
 
 

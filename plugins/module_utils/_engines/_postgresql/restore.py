@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -70,7 +69,6 @@ class Loaded:
     database: Database
     target: str
     shadow: str
-    seconds: float
 
 
 class Loader:
@@ -106,11 +104,12 @@ class Loader:
         self._roles = roles
 
     def load(
-        self, database: Database, target: str, artefact: Artefact, path: str, number: int, workers: int
+        self, session: Session[Any], database: Database, target: str, artefact: Artefact, path: str, number: int, workers: int
     ) -> Loaded:
-        """Load an archive into a new shadow, complete but for its name.
+        """Load an archive into a new shadow; :meth:`complete` and :meth:`finish` come next.
 
         Args:
+            session: of :meth:`administer`.
             database: as recorded.
             target: the name that it will get.
             artefact: its archive.
@@ -118,14 +117,32 @@ class Loader:
             number: of the shadow, unique in this run.
             workers: how much may run at a time.
         """
-        began = time.monotonic()
         shadow = self.shadows.name(number)
-        with explained(f"restoring {database.name} as {target}"), self.administer() as session:
-            session.execute(create_statement(shadow, database.properties, self._server.number, self._server.superuser))
-            if not self._server.superuser:
-                session.execute(f"REVOKE CONNECT ON DATABASE {identifier(shadow)} FROM PUBLIC")
-            self._fill(database, target, shadow, artefact, path, workers)
-        return Loaded(database, target, shadow, time.monotonic() - began)
+        session.execute(create_statement(shadow, database.properties, self._server.number, self._server.superuser))
+        if not self._server.superuser:
+            session.execute(f"REVOKE CONNECT ON DATABASE {identifier(shadow)} FROM PUBLIC")
+        details = artefact.details
+        if details.get("public_schema") is None:
+            with self._access.session(shadow) as inside:
+                public_schema.prepare(inside, None)
+        with temporary_directory(int(details.get("plain_bytes") or 0) if self._must_stage(path) else 0) as scratch:
+            source = self._staged(path, scratch, workers)
+            lists = self._lists(source, scratch) if details.get("event_triggers") else []
+            for options in lists or [[]]:
+                self._pg_restore(database.name, target, shadow, source, workers, options)
+        return Loaded(database, target, shadow)
+
+    def complete(self, loaded: Loaded, artefact: Artefact, workers: int) -> None:
+        """Do inside a loaded shadow what its archive does not: schema public as recorded, and statistics."""
+        with self._access.session(loaded.shadow) as session:
+            public_schema.enforce(session, artefact.details.get("public_schema"))
+            tables = [row[0] for row in session.execute(_ANALYZE)] if self._analyze else []
+            if not tables:
+                return
+            if workers == 1 or len(tables) == 1:
+                self._analyze_all(session, tables)
+                return
+        self._team.spread(tables, workers, lambda names: self._analyze_some(loaded.shadow, names))
 
     def discard_all(self) -> None:
         """Remove what is left of this run; a failure of that is a warning, since something else failed before."""
@@ -157,26 +174,11 @@ class Loader:
             f"ALTER DATABASE {identifier(loaded.shadow)} RENAME TO {identifier(loaded.target)}",
         ]
 
-    def finish(self, loaded: Loaded) -> None:
+    def finish(self, session: Session[Any], loaded: Loaded) -> None:
         """Let a finished shadow take its name."""
-        with explained(f"giving {loaded.target} its name"), self.administer() as session, session.transaction():
+        with session.transaction():
             for statement in self.finishing(loaded):
                 session.execute(statement)
-
-    def _fill(
-        self, database: Database, target: str, shadow: str, artefact: Artefact, path: str, workers: int
-    ) -> None:
-        details = artefact.details
-        public = details.get("public_schema")
-        if public is None:
-            with self._access.session(shadow) as session:
-                public_schema.prepare(session, public)
-        with temporary_directory(int(details.get("plain_bytes") or 0) if self._must_stage(path) else 0) as scratch:
-            source = self._staged(path, scratch, workers)
-            lists = self._lists(source, scratch) if details.get("event_triggers") else []
-            for options in lists or [[]]:
-                self._pg_restore(database.name, target, shadow, source, workers, options)
-        self._complete(shadow, public, workers)
 
     def _must_stage(self, path: str) -> bool:
         return not self._tools.zstd and any(Path(path).glob(f"*{archive.ZST}"))
@@ -226,17 +228,6 @@ class Loader:
             self._team.execute(command)
         except ProcessError as error:
             raise restore_failure(error, recorded, target) from None
-
-    def _complete(self, shadow: str, public: Optional[Mapping[str, Any]], workers: int) -> None:
-        with self._access.session(shadow) as session:
-            public_schema.enforce(session, public)
-            tables = [row[0] for row in session.execute(_ANALYZE)] if self._analyze else []
-            if not tables:
-                return
-            if workers == 1 or len(tables) == 1:
-                self._analyze_all(session, tables)
-                return
-        self._team.spread(tables, workers, lambda names: self._analyze_some(shadow, names))
 
     def _analyze_all(self, session: Session[Any], tables: Sequence[str]) -> None:
         for begin in range(0, len(tables), _ANALYZED_AT_A_TIME):

@@ -48,6 +48,7 @@ class RestoreRun:
         self._loader = loader
         self._team = team
         self._finished: list[Database] = []
+        self._count = 0
         self._looked = 0.0
 
     def restore(
@@ -66,17 +67,19 @@ class RestoreRun:
             work = functools.partial(self._load, reader, database, databases[database.name], number, replaced)
             tasks.append(Task(database.size, work))
         total = sum(database.size for database in wanted)
+        self._count = len(wanted)
+        self._reporter.phase("load")
         try:
             # This session shows that the run lives, also while a finished shadow waits for its turn.
             with self._loader.administer() as lease:
-                results = self._team.run(tasks, lambda: self._tick(lease, len(wanted), total))
-            for loaded in results:
+                results = self._team.run(tasks, lambda: self._tick(lease, total))
+            for loaded, _seconds in results:
                 if loaded.target in replaced:
                     self._exchange(loaded)
         except BaseException:
             self._loader.discard_all()
             raise
-        return [RestoredDatabase(item.database.name, item.target, item.seconds) for item in results]
+        return [RestoredDatabase(item.database.name, item.target, seconds) for item, seconds in results]
 
     def _load(
         self,
@@ -86,13 +89,23 @@ class RestoreRun:
         number: int,
         replaced: Sequence[str],
         workers: int,
-    ) -> Loaded:
+    ) -> tuple[Loaded, float]:
         artefact = artefact_of(reader, database.name)
-        loaded = self._loader.load(database, target, artefact, reader.path(artefact), number, workers)
-        if target not in replaced:
-            self._loader.finish(loaded)
+        loader = self._loader
+        began = time.monotonic()
+        with explained(f"restoring {database.name} as {target}"), loader.administer() as session:
+            loaded = loader.load(session, database, target, artefact, reader.path(artefact), number, workers)
+            self._loaded(database)
+            loader.complete(loaded, artefact, workers)
+            if target not in replaced:
+                loader.finish(session, loaded)
+        return loaded, time.monotonic() - began
+
+    def _loaded(self, database: Database) -> None:
+        """Count a loaded database; what comes after the last one is another phase."""
         self._finished.append(database)
-        return loaded
+        if len(self._finished) == self._count:
+            self._reporter.phase("statistics")
 
     def _exchange(self, loaded: Loaded) -> None:
         """Replace one of initdb's databases, which is empty, from within the other."""
@@ -103,7 +116,7 @@ class RestoreRun:
             statements = self._loader.finishing(loaded)
             exchange(self._access, session, self._server, loaded.target, previous, statements)
 
-    def _tick(self, lease: Session[Any], count: int, total: int) -> None:
+    def _tick(self, lease: Session[Any], total: int) -> None:
         now = time.monotonic()
         if now - self._looked < _SECONDS_BETWEEN_LOOKS:
             return
@@ -111,4 +124,4 @@ class RestoreRun:
         with explained("looking how far the restore is"):
             growing = self._loader.bytes_loaded(lease)
         done = min(total, sum(database.size for database in self._finished) + growing)
-        self._reporter.progress(f"{len(self._finished)} of {count} databases loaded", done, total)
+        self._reporter.progress(f"{len(self._finished)} of {self._count} databases loaded", done, total)
