@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -117,6 +119,37 @@ class Site:
         )
         assert code is None or done.returncode == code, f"exit code {done.returncode}:\n{done.stdout}"
         return Run(done.returncode, done.stdout)
+
+    def answer(self, playbook: str, answer: str, *arguments: str) -> Run:
+        """Run a playbook on a terminal, and answer the first question that it asks."""
+        command = ["ansible-playbook", f"vya.backupdb.{playbook}", "-i", str(self.write()), *arguments]
+        master, slave = pty.openpty()
+        # without a controlling terminal of its own nobody is asked
+        done = subprocess.Popen(
+            ["setsid", "--ctty", "--wait", *command],
+            env={**ansible_environment(), "TERM": "dumb"},
+            cwd=self.folder,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+        )
+        os.close(slave)
+        output = b""
+        with done:
+            while True:
+                try:
+                    data = os.read(master, 1 << 16)
+                except OSError:
+                    # the other side is closed: the end
+                    break
+                output += data
+                if b"anything else stops" in output and answer:
+                    os.write(master, answer.encode())
+                    answer = ""
+                if not data:
+                    break
+        os.close(master)
+        return Run(done.returncode, output.decode().replace("\r\n", "\n"))
 
     def sets(self, source: str = "*", instance: str = "*") -> list[Path]:
         """The sealed sets, the oldest first."""

@@ -204,6 +204,19 @@ def test_files_are_restored_elsewhere_by_pattern(lost: Site, tree: Path) -> None
     assert not tree.exists()
 
 
+def test_the_operator_is_asked_at_a_terminal(lost: Site, tree: Path) -> None:
+    del lost.hosts["old"]["backupdb_instances"][0]
+    run = lost.answer("disaster_recovery", "no\r")
+    assert run.code == 2
+    assert "The rebuild was stopped at the question; nothing was changed." in run.output
+    assert not tree.exists()
+    run = lost.answer("disaster_recovery", "\r")
+    assert run.code == 0, run.output
+    assert (tree / "sub" / "file.txt").exists()
+    # nothing is left to do: no question
+    assert "anything else stops" not in lost.answer("disaster_recovery", "no\r").output
+
+
 def test_a_clean_host_is_described_by_the_one_it_replaces(lost: Site, tree: Path) -> None:
     """The lost host may stay in the inventory; its replacement needs one line."""
     del lost.hosts["old"]["backupdb_instances"][0]
