@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +20,22 @@ POSTGRESQL_SOCKET = Path("/var/run/postgresql/.s.PGSQL.5432")
 MARIADB_SOCKET = Path("/run/mysqld/mysqld.sock")
 
 
+def somebody_listens(path: Path) -> bool:
+    """Whether a server is behind a socket; a killed one leaves its socket, and the next one replaces it."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    return True
+
+
 def why_not() -> str | None:
     """Why servers cannot be started there, or None."""
     if os.geteuid() != 0:
         return "only root can start servers where Debian does"
     for path in (POSTGRESQL_SOCKET, MARIADB_SOCKET):
-        if path.exists():
+        if somebody_listens(path):
             return f"a server of this machine uses {path}"
     if not POSTGRESQL_SOCKET.parent.is_dir():
         return f"{POSTGRESQL_SOCKET.parent} is not there"
