@@ -333,5 +333,3 @@ def _no_hashes(server: instance.Server) -> str:
         f"The password hashes of roles are not in the backup: {server.user} cannot read pg_authid. After a rebuild the"
         " passwords have to be set again."
     )
-
-

@@ -39,7 +39,6 @@ def of_users(alias: str) -> str:
     return f"{alias}.oid >= {FIRST_USER_OID} AND {USER_SCHEMA}"
 
 
-
 _MEMBERS = "SELECT classid::regclass::text, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'"
 # The ids of schema public and of initdb's extension are small, those of large objects can be anything.
 _COMMENTS = """

@@ -37,7 +37,7 @@ SELECT p.oid, p.prokind,
                   FROM pg_catalog.pg_aggregate a WHERE a.aggfnoid = p.oid) x) END
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
- WHERE {of_users('p')}
+ WHERE {of_users("p")}
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::regclass
                       AND d.objid = p.oid AND d.deptype = 'i')
 """
@@ -63,7 +63,7 @@ SELECT t.oid, t.typtype, pg_catalog.format('%I.%I', n.nspname, t.typname), pg_ca
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
  WHERE t.typtype IN ('b', 'c', 'd', 'e', 'r')
    AND (t.typtype <> 'c' OR (SELECT c.relkind = 'c' FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid))
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid) AND {of_users('t')}
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid) AND {of_users("t")}
 """
 _TYPES = {"b": "base type", "c": "composite type", "d": "domain", "e": "enum", "r": "range"}
 
@@ -73,7 +73,7 @@ SELECT o.oid, pg_catalog.format('%I.%s(%s,%s)', n.nspname, o.oprname,
        pg_catalog.pg_get_userbyid(o.oprowner), ARRAY[o.oprcode::regprocedure::text, o.oprcom::regoperator::text,
             o.oprnegate::regoperator::text, o.oprrest::regproc::text, o.oprjoin::regproc::text, o.oprcanmerge::text,
             o.oprcanhash::text, o.oprresult::regtype::text]
-  FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE {of_users('o')}
+  FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE {of_users("o")}
 """
 _OPCLASSES = f"""
 SELECT o.oid, pg_catalog.format('%I.%I using %I', n.nspname, o.opcname, a.amname), pg_catalog.pg_get_userbyid(o.opcowner),
@@ -81,7 +81,7 @@ SELECT o.oid, pg_catalog.format('%I.%I using %I', n.nspname, o.opcname, a.amname
             (SELECT pg_catalog.format('%I.%I', f.opfnamespace::regnamespace, f.opfname) FROM pg_catalog.pg_opfamily f
               WHERE f.oid = o.opcfamily)]
   FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace
-  JOIN pg_catalog.pg_am a ON a.oid = o.opcmethod WHERE {of_users('o')}
+  JOIN pg_catalog.pg_am a ON a.oid = o.opcmethod WHERE {of_users("o")}
 """
 _OPFAMILIES = f"""
 SELECT o.oid, pg_catalog.format('%I.%I using %I', n.nspname, o.opfname, a.amname), pg_catalog.pg_get_userbyid(o.opfowner),
@@ -90,7 +90,7 @@ SELECT o.oid, pg_catalog.format('%I.%I using %I', n.nspname, o.opfname, a.amname
     || ARRAY(SELECT pg_catalog.format('function %s %s %s %s', m.amprocnum, m.amproc::regprocedure, m.amproclefttype::regtype,
                     m.amprocrighttype::regtype) FROM pg_catalog.pg_amproc m WHERE m.amprocfamily = o.oid ORDER BY 1)
   FROM pg_catalog.pg_opfamily o JOIN pg_catalog.pg_namespace n ON n.oid = o.opfnamespace
-  JOIN pg_catalog.pg_am a ON a.oid = o.opfmethod WHERE {of_users('o')}
+  JOIN pg_catalog.pg_am a ON a.oid = o.opfmethod WHERE {of_users("o")}
 """
 _CASTS = """
 SELECT c.oid, pg_catalog.format('%s as %s', c.castsource::regtype, c.casttarget::regtype), NULL::text,
@@ -101,12 +101,12 @@ _CONVERSIONS = f"""
 SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.conname), pg_catalog.pg_get_userbyid(c.conowner),
        ARRAY[pg_catalog.pg_encoding_to_char(c.conforencoding), pg_catalog.pg_encoding_to_char(c.contoencoding),
             c.conproc::regproc::text, c.condefault::text]
-  FROM pg_catalog.pg_conversion c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace WHERE {of_users('c')}
+  FROM pg_catalog.pg_conversion c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace WHERE {of_users("c")}
 """
 _COLLATIONS = f"""
 SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.collname), pg_catalog.pg_get_userbyid(c.collowner),
        ARRAY[c.collprovider::text, c.collcollate, c.collctype, {{locale}}, {{rules}}, c.collisdeterministic::text]
-  FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE {of_users('c')}
+  FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE {of_users("c")}
 """
 _TS_CONFIGURATIONS = f"""
 SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.cfgname), pg_catalog.pg_get_userbyid(c.cfgowner),
@@ -114,24 +114,24 @@ SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.cfgname), pg_catalog.pg_ge
                WHERE p.oid = c.cfgparser)]
     || ARRAY(SELECT pg_catalog.format('%s %s %s', m.maptokentype, m.mapseqno, m.mapdict::regdictionary)
                FROM pg_catalog.pg_ts_config_map m WHERE m.mapcfg = c.oid ORDER BY m.maptokentype, m.mapseqno)
-  FROM pg_catalog.pg_ts_config c JOIN pg_catalog.pg_namespace n ON n.oid = c.cfgnamespace WHERE {of_users('c')}
+  FROM pg_catalog.pg_ts_config c JOIN pg_catalog.pg_namespace n ON n.oid = c.cfgnamespace WHERE {of_users("c")}
 """
 _TS_DICTIONARIES = f"""
 SELECT d.oid, pg_catalog.format('%I.%I', n.nspname, d.dictname), pg_catalog.pg_get_userbyid(d.dictowner),
        ARRAY[(SELECT pg_catalog.format('%I.%I', t.tmplnamespace::regnamespace, t.tmplname)
                 FROM pg_catalog.pg_ts_template t WHERE t.oid = d.dicttemplate), d.dictinitoption]
-  FROM pg_catalog.pg_ts_dict d JOIN pg_catalog.pg_namespace n ON n.oid = d.dictnamespace WHERE {of_users('d')}
+  FROM pg_catalog.pg_ts_dict d JOIN pg_catalog.pg_namespace n ON n.oid = d.dictnamespace WHERE {of_users("d")}
 """
 _TS_TEMPLATES = f"""
 SELECT t.oid, pg_catalog.format('%I.%I', n.nspname, t.tmplname), NULL::text,
        ARRAY[t.tmplinit::regproc::text, t.tmpllexize::regproc::text]
-  FROM pg_catalog.pg_ts_template t JOIN pg_catalog.pg_namespace n ON n.oid = t.tmplnamespace WHERE {of_users('t')}
+  FROM pg_catalog.pg_ts_template t JOIN pg_catalog.pg_namespace n ON n.oid = t.tmplnamespace WHERE {of_users("t")}
 """
 _TS_PARSERS = f"""
 SELECT p.oid, pg_catalog.format('%I.%I', n.nspname, p.prsname), NULL::text,
        ARRAY[p.prsstart::regproc::text, p.prstoken::regproc::text, p.prsend::regproc::text, p.prsheadline::regproc::text,
             p.prslextype::regproc::text]
-  FROM pg_catalog.pg_ts_parser p JOIN pg_catalog.pg_namespace n ON n.oid = p.prsnamespace WHERE {of_users('p')}
+  FROM pg_catalog.pg_ts_parser p JOIN pg_catalog.pg_namespace n ON n.oid = p.prsnamespace WHERE {of_users("p")}
 """
 _TRANSFORMS = """
 SELECT t.oid, pg_catalog.format('for %s language %I', t.trftype::regtype, l.lanname), NULL::text,

@@ -30,7 +30,7 @@ SELECT k.oid, pg_catalog.quote_ident(k.conname),
        pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.connoinherit AND k.contype = 'c'
   FROM pg_catalog.pg_constraint k
   JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
- WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND (k.contype <> 'f' OR k.conparentid = 0) AND {of_users('k')}
+ WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND (k.contype <> 'f' OR k.conparentid = 0) AND {of_users("k")}
 """
 _CONSTRAINT_OWNERS = """
 SELECT k.oid FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_depend d ON d.deptype = 'e'
@@ -44,7 +44,7 @@ SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_ge
           FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attstattarget >= 0)
   FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE {of_users('c')}
+ WHERE {of_users("c")}
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = c.oid AND k.contype IN ('p', 'u', 'x'))
 """
 _TRIGGERS = """
@@ -57,7 +57,7 @@ SELECT r.oid, pg_catalog.quote_ident(r.rulename), r.ev_class::regclass::text, pg
        r.ev_enabled, r.ev_class
   FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE r.rulename <> '_RETURN' AND {of_users('r')}
+ WHERE r.rulename <> '_RETURN' AND {of_users("r")}
 """
 _POLICIES = """
 SELECT p.oid, pg_catalog.quote_ident(p.polname), p.polrelid::regclass::text, p.polcmd, p.polpermissive,

@@ -62,7 +62,7 @@ SELECT c.oid, c.relkind, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_ca
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_foreign_table f ON f.ftrelid = c.oid
   LEFT JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
- WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {of_users('c')}
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {of_users("c")}
 """
 _PARENTS = """
 SELECT i.inhrelid, i.inhparent::regclass::text FROM pg_catalog.pg_inherits i
@@ -93,7 +93,7 @@ SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_ge
            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i') LIMIT 1)
   FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE {of_users('c')}
+ WHERE {of_users("c")}
 """
 #: How the proof names a sequence that a literal of pg_dump names.
 NAME_OF_SEQUENCE = """

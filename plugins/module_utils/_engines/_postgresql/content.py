@@ -44,7 +44,7 @@ _TABLES = f"""
 SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_relation_size(c.oid),
        (SELECT a.amname FROM pg_catalog.pg_am a WHERE a.oid = c.relam)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {of_users('c')}
+ WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {of_users("c")}
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
                       AND d.objid = c.oid AND d.deptype = 'e')
  ORDER BY 3 DESC, 2
@@ -56,7 +56,7 @@ SELECT a.attrelid, a.attname, t.typname, t.typtype, t.typnamespace = 'pg_catalog
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
- WHERE a.attrelid >= 16384 AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v' AND {of_users('c')}
+ WHERE a.attrelid >= 16384 AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v' AND {of_users("c")}
 """
 
 # lo_lseek64 to the end (2) of what lo_open opened for reading (INV_READ, 0x40000) gives the size without reading it.

@@ -104,7 +104,14 @@ class Loader:
         self._roles = roles
 
     def load(
-        self, session: Session[Any], database: Database, target: str, artefact: Artefact, path: str, number: int, workers: int
+        self,
+        session: Session[Any],
+        database: Database,
+        target: str,
+        artefact: Artefact,
+        path: str,
+        number: int,
+        workers: int,
     ) -> Loaded:
         """Load an archive into a new shadow; :meth:`complete` and :meth:`finish` come next.
 
