@@ -329,8 +329,10 @@ IN_DATABASE: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "collation": (
-        'ALTER TABLE customers ALTER COLUMN nickname TYPE text COLLATE "C"; '
-        "DROP COLLATION ignoring_case; CREATE COLLATION ignoring_case (provider = icu, locale = 'und-u-ks-level2')",
+        (
+            'ALTER TABLE customers ALTER COLUMN nickname TYPE text COLLATE "C"; '
+            "DROP COLLATION ignoring_case; CREATE COLLATION ignoring_case (provider = icu, locale = 'und-u-ks-level2')"
+        ),
         [
             "the definition of collation public.ignoring_case differs",
             'column nickname of table public.customers: expected text collate public.ignoring_case, found text collate "C"',

@@ -86,7 +86,8 @@ SELECT o.oid, pg_catalog.format('%I.%I using %I', n.nspname, o.opcname, a.amname
 _OPFAMILIES = f"""
 SELECT o.oid, pg_catalog.format('%I.%I using %I', n.nspname, o.opfname, a.amname), pg_catalog.pg_get_userbyid(o.opfowner),
        ARRAY(SELECT pg_catalog.format('operator %s %s %s %s', m.amopstrategy, m.amopopr::regoperator, m.amoppurpose,
-                    (SELECT f.opfname FROM pg_catalog.pg_opfamily f WHERE f.oid = m.amopsortfamily)) FROM pg_catalog.pg_amop m WHERE m.amopfamily = o.oid ORDER BY 1)
+                    (SELECT f.opfname FROM pg_catalog.pg_opfamily f WHERE f.oid = m.amopsortfamily))
+                    FROM pg_catalog.pg_amop m WHERE m.amopfamily = o.oid ORDER BY 1)
     || ARRAY(SELECT pg_catalog.format('function %s %s %s %s', m.amprocnum, m.amproc::regprocedure, m.amproclefttype::regtype,
                     m.amprocrighttype::regtype) FROM pg_catalog.pg_amproc m WHERE m.amprocfamily = o.oid ORDER BY 1)
   FROM pg_catalog.pg_opfamily o JOIN pg_catalog.pg_namespace n ON n.oid = o.opfnamespace

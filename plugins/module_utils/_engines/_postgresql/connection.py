@@ -205,14 +205,14 @@ class Access:
     def session(
         self,
         database: Optional[str] = None,
-        settings: Mapping[str, str] = STABLE_SETTINGS,
+        settings: Optional[Mapping[str, str]] = None,
         application: str = APPLICATION,
     ) -> Iterator[Session[Any]]:
         """A session, committing each statement, closed at the end.
 
         Args:
             database: where to; None for the maintenance database.
-            settings: run-time parameters of the session.
+            settings: run-time parameters of the session; None for :data:`STABLE_SETTINGS`.
             application: its ``application_name``.
 
         Raises:
@@ -228,11 +228,12 @@ class Access:
     def open(
         self,
         database: Optional[str] = None,
-        settings: Mapping[str, str] = STABLE_SETTINGS,
+        settings: Optional[Mapping[str, str]] = None,
         application: str = APPLICATION,
     ) -> Session[Any]:
         """As :meth:`session`, for callers that close it with :meth:`forget`."""
         require_driver()
+        settings = STABLE_SETTINGS if settings is None else settings
         name = self.maintenance_database if database is None else database
         keywords = {**self._keywords(), "dbname": name, "application_name": application, "client_encoding": "utf8"}
         if settings:
