@@ -198,6 +198,12 @@ def test_initial_database_with_something_in_it_is_not_replaced(
     with target.connect("postgres", application_name="an application"):
         problems = plan_restore(target, made.reader, made.databases).problems
         assert any("sessions use it" in text and "an application" in text for text in problems)
+    with engine(target) as used:
+        request = RestoreRequest(databases=made.databases)
+        plan = used.plan_restore(request, made.reader)
+        with target.connect("postgres"), pytest.raises(BackupError, match="has to be replaced, and 1 sessions use it"):
+            used.restore(request, plan, made.reader)
+    assert target.value("SELECT count(*) FROM pg_database WHERE datname ~ 'shadow'") == 0
     restore(target, made.reader, made.databases)
     assert differences(target, made.proof) == []
 

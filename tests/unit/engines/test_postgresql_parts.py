@@ -23,7 +23,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     setting,
     split_list,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import restore_failure
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import (
+    _only_transaction_timeout,
+    restore_failure,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import (
     Membership,
     Role,
@@ -348,6 +351,26 @@ def test_messages_of_pg_restore_lose_what_may_be_secret() -> None:
     assert "hidden" not in str(error)
     assert "CREATE USER MAPPING FOR x SERVER s" in str(error)
     assert 'role "x" does not exist' in str(error)
+
+
+@pytest.mark.parametrize(
+    ("said", "fine"),
+    [
+        (
+            'ERROR:  unrecognized configuration parameter "transaction_timeout"\nwarning: errors ignored on restore: 1',
+            True,
+        ),
+        (
+            'ERROR:  unrecognized configuration parameter "transaction_timeout"\nwarning: errors ignored on restore: 2',
+            False,
+        ),
+        ('ERROR:  relation "x" does not exist\nwarning: errors ignored on restore: 1', False),
+        ("", False),
+    ],
+)
+def test_newer_pg_restore_may_only_miss_one_parameter(said: str, fine: bool) -> None:
+    assert _only_transaction_timeout(ProcessError("failed", "pg_restore", 1, said)) is fine
+    assert not _only_transaction_timeout(ProcessError("killed", "pg_restore", -9, said))
 
 
 def test_temporary_directories_are_swept_when_nobody_holds_them(

@@ -187,6 +187,7 @@ class Access:
         self.is_local_socket = self.host.startswith(("/", "@"))
         self.account = self._account()
         self._sessions: set[Session[Any]] = set()
+        self._backends: set[int] = set()
         self._lock = threading.Lock()
 
     def _account(self) -> Optional[Account]:
@@ -259,6 +260,7 @@ class Access:
             session.execute("SET transaction_timeout = 0")
         with self._lock:
             self._sessions.add(session)
+            self._backends.add(session.info.backend_pid)
         return session
 
     def forget(self, session: Session[Any]) -> None:
@@ -266,6 +268,12 @@ class Access:
         with self._lock:
             self._sessions.discard(session)
         session.close()
+
+    @property
+    def backends(self) -> list[int]:
+        """Server processes of all sessions so far; one is still listed for a moment after its session was closed."""
+        with self._lock:
+            return sorted(self._backends)
 
     def cancel_all(self) -> None:
         """Ask the server to stop what the open sessions do, from whichever thread they are used."""

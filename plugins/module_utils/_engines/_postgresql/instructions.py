@@ -10,6 +10,7 @@ import shlex
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import properties as database_properties
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import conninfo
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import INITIAL_DATABASES
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
     FIRST_WITH_ZSTD,
     major_of,
@@ -58,22 +59,11 @@ def _database(number: int, database: Database, artefact: Artefact, major: int) -
         *database_properties.property_statements(name, database.properties),
         database_properties.opening_statement(name, database.properties),
     ]
-    target = shlex.quote(conninfo(name))
     title = name.encode("unicode_escape").decode("ascii") if not name.isprintable() else name
     lines = [f"#### {number}. `{title}`", "", "```sh"]
-    if name in ("postgres", "template1"):
+    if name in INITIAL_DATABASES:
         lines.append("# A new server has this database already: the next statement then fails, and is not needed.")
-    lines += [f"psql -X -d template1 -c {shlex.quote(create)}"]
-    source = shlex.quote(artefact.path)
-    if "plain_bytes" in artefact.details:
-        lines += [
-            f"# Programs of PostgreSQL {FIRST_WITH_ZSTD} and newer read the dump as it is; older ones want it decompressed:",
-            f'plain=$(mktemp -d) && cp -R -- {source}/. "$plain"',
-            "find \"$plain\" -name '*.zst' -exec zstd -q -d --rm -- {} +",
-            f'pg_restore --format=directory --jobs=4 --exit-on-error --dbname={target} "$plain" && rm -r -- "$plain"',
-        ]
-    else:
-        lines.append(f"pg_restore --format=directory --jobs=4 --exit-on-error --dbname={target} {source}")
+    lines += [f"psql -X -d template1 -c {shlex.quote(create)}", *_load(name, artefact)]
     statements = "".join(f"{statement};\n" for statement in finish)
     lines += [
         f"psql -X -v ON_ERROR_STOP=1 -d template1 <<'END-OF-{number}'",
@@ -81,3 +71,29 @@ def _database(number: int, database: Database, artefact: Artefact, major: int) -
         f"END-OF-{number}",
     ]
     return [*lines, "```", ""]
+
+
+def _load(name: str, artefact: Artefact) -> list[str]:
+    source = shlex.quote(artefact.path)
+    program = f"pg_restore --format=directory --jobs=4 --exit-on-error --dbname={shlex.quote(conninfo(name))}"
+    lines = []
+    if "plain_bytes" in artefact.details:
+        lines += [
+            f"# Programs of PostgreSQL {FIRST_WITH_ZSTD} and newer read the dump as it is; older ones want it decompressed:",
+            f'plain=$(mktemp -d) && cp -R -- {source}/. "$plain"',
+            "find \"$plain\" -name '*.zst' -exec zstd -q -d --rm -- {} +",
+        ]
+        source = '"$plain"'
+    if artefact.details.get("event_triggers"):
+        lines += [
+            "# Event triggers come last, so that they do not fire meanwhile:",
+            "objects=$(mktemp) && triggers=$(mktemp)",
+            f"pg_restore --list {source} | grep -v 'EVENT TRIGGER ' > \"$objects\"",
+            f"pg_restore --list {source} | grep 'EVENT TRIGGER ' > \"$triggers\"",
+            f'{program} --use-list="$objects" {source}',
+            f'{program} --use-list="$triggers" {source}',
+            'rm -- "$objects" "$triggers"',
+        ]
+    else:
+        lines.append(f"{program} {source}")
+    return [*lines, 'rm -r -- "$plain"'] if "plain_bytes" in artefact.details else lines

@@ -176,8 +176,7 @@ class Preflight:
         elif target in INITIAL_DATABASES and self._is_empty(target):
             found.databases[name] = target
             found.replaced.append(target)
-            own = [self._session.info.backend_pid]
-            busy = sessions_in(self._session, target, own)
+            busy = sessions_in(self._session, target, self._access.backends)
             if busy:
                 found.problems.append(
                     f"The empty database {target!r} is to be replaced, and sessions use it: {'; '.join(busy[:5])}."

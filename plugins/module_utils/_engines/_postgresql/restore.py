@@ -60,6 +60,9 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
 """
 _ANALYZED_AT_A_TIME = 50
 _LONGEST_HEAD = 200
+#: First major version that has the parameter.
+_TRANSACTION_TIMEOUT = 17
+_ERRORS_IGNORED = re.compile(r"errors ignored on restore: (\d+)")
 
 
 @dataclass(frozen=True)
@@ -216,12 +219,14 @@ class Loader:
         settings = {**_LOAD_SETTINGS, **(QUIET_SETTINGS if self._server.superuser else {})}
         environment["PGOPTIONS"] = " ".join(f"-c {name}={value}" for name, value in settings.items())
         environment["PGAPPNAME"] = self.shadows.application
+        # From 17 on it begins with a parameter that older servers do not know: the one error that is no loss.
+        forgiving = self._tools.major >= _TRANSACTION_TIMEOUT > self._server.major
         command = Command(
             [
                 self._tools.path("pg_restore"),
                 "--format=directory",
                 f"--jobs={workers}",
-                "--exit-on-error",
+                *([] if forgiving else ["--exit-on-error"]),
                 "--no-password",
                 f"--dbname={conninfo(shadow)}",
                 *options,
@@ -234,7 +239,8 @@ class Loader:
         try:
             self._team.execute(command)
         except ProcessError as error:
-            raise restore_failure(error, recorded, target) from None
+            if not (forgiving and _only_transaction_timeout(error)):
+                raise restore_failure(error, recorded, target) from None
 
     def _analyze_all(self, session: Session[Any], tables: Sequence[str]) -> None:
         for begin in range(0, len(tables), _ANALYZED_AT_A_TIME):
@@ -245,6 +251,13 @@ class Loader:
         with explained(f"computing statistics of {shadow}"), self._access.session(shadow) as session:
             for table in tables:
                 session.execute(sql(f"ANALYZE {table}"))
+
+
+def _only_transaction_timeout(error: ProcessError) -> bool:
+    """Whether every error of pg_restore is that the server does not know ``transaction_timeout``."""
+    ignored = _ERRORS_IGNORED.search(error.stderr_tail)
+    unknown = error.stderr_tail.count('unrecognized configuration parameter "transaction_timeout"')
+    return error.returncode == 1 and ignored is not None and int(ignored[1]) == unknown
 
 
 def restore_failure(error: ProcessError, recorded: str, target: str) -> BackupError:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import (
     APPLICATION,
     Access,
+    psycopg_error,
     sql,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "backupdb_shadow_"
 _SHADOW = re.compile(r"\Abackupdb_shadow_([0-9a-f]{12})_\d+\Z")
+_OBJECT_IN_USE = "55006"
 _LEASE = f"{APPLICATION} restore "
 _SESSIONS = """
 SELECT pg_catalog.concat('pid ', pid, ', user ', usename, ', ', COALESCE(NULLIF(application_name, ''), 'no name'))
@@ -140,14 +142,17 @@ def exchange(
     Raises:
         BackupError: somebody is connected to the empty database.
     """
-    busy = sessions_in(session, name, [session.info.backend_pid])
-    if busy:
-        raise in_use(name, busy)
-    with session.transaction():
-        session.execute(f"ALTER DATABASE {identifier(name)} WITH IS_TEMPLATE false")
-        session.execute(f"ALTER DATABASE {identifier(name)} RENAME TO {identifier(previous)}")
-        for statement in statements:
-            session.execute(statement)
+    try:
+        with session.transaction():
+            session.execute(f"ALTER DATABASE {identifier(name)} WITH IS_TEMPLATE false")
+            # The server waits some seconds for sessions that are about to end.
+            session.execute(f"ALTER DATABASE {identifier(name)} RENAME TO {identifier(previous)}")
+            for statement in statements:
+                session.execute(statement)
+    except psycopg_error() as error:
+        if getattr(error, "sqlstate", None) != _OBJECT_IN_USE:
+            raise
+        raise in_use(name, sessions_in(session, name)) from None
     drop(access, session, previous, server.number)
 
 
