@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Account
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import acl, archive, staging, tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import select
@@ -47,7 +48,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     ProcessError,
     UsageError,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, Database
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Connection, Database, FileEntry
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_sequences import sequence_values
 from hypothesis import given
 from hypothesis import strategies as st
@@ -436,3 +437,34 @@ def test_spread_work_is_done_once_each() -> None:
 
     with pytest.raises(BackupError, match="helper"):
         team(3).spread([1, 2, 3], 3, fail)
+
+
+def test_programs_of_another_account_get_a_directory_that_they_can_enter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/tmp")
+    other = Account("other", os.geteuid() + 1, os.getegid() + 1, "/")
+    same = Account("same", os.geteuid(), os.getegid(), "/")
+    old, new = tools.Tools("/x", "15.1"), tools.Tools("/y", "17.1", zstd=True)
+    artefact = Artefact("database", "d", "d", "pg_directory", "zstd", (FileEntry("d/1.dat.zst", 10, "0" * 64),))
+    (tmp_path / "toc.dat").write_bytes(b"toc")
+    assert staging.way_to(str(tmp_path), old, other) == staging.DIRECT
+    (tmp_path / "1.dat.zst").write_bytes(b"data")
+    assert staging.way_to(str(tmp_path), new, None) == staging.DIRECT
+    assert staging.way_to(str(tmp_path), new, same) == staging.DIRECT
+    assert staging.way_to(str(tmp_path), old, None) == staging.PLAIN
+    assert staging.way_to(str(tmp_path), new, other) == staging.SHOWN
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setattr("tempfile.tempdir", str(closed))
+    assert staging.way_to(str(tmp_path), new, other) == staging.PLAIN
+    rooms = [staging.room_for(way, artefact, Database("d", 77)) for way in (staging.DIRECT, staging.SHOWN, staging.PLAIN)]
+    assert rooms == [0, 10, 77]
+
+
+def test_archives_are_shown_in_another_directory(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "view").mkdir()
+    (tmp_path / "archive" / "1.dat.zst").write_bytes(b"data")
+    staging.show(str(tmp_path / "archive"), str(tmp_path / "view"))
+    assert (tmp_path / "view" / "1.dat.zst").read_bytes() == b"data"

@@ -26,7 +26,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import Roles
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import is_shadow, sessions_in
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import free_bytes, has_room
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import (
+    free_bytes,
+    has_room,
+    room_for,
+    way_to,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
     Tools,
     choose,
@@ -298,14 +303,16 @@ class Preflight:
                     f"The databases need about {needed >> 20} MiB and {directory} has {free >> 20} MiB free:"
                     " free space, or restore fewer databases."
                 )
-        if self._found.tools is not None and not self._found.tools.zstd:
-            largest = max((self._plain_bytes(database) for database in databases), default=0)
-            if largest and not has_room(largest):
-                yield (
-                    f"pg_restore {self._found.tools.version} needs about {largest >> 20} MiB of temporary space, and"
-                    f" {tempfile.gettempdir()} has less: free space, set TMPDIR to a larger file system, or install"
-                    " client programs of PostgreSQL 16 or newer, which need none."
-                )
+        largest = max((self._temporary_bytes(database) for database in databases), default=0)
+        if largest and not has_room(largest):
+            yield (
+                f"pg_restore needs about {largest >> 20} MiB of temporary space, and {tempfile.gettempdir()} has less:"
+                " free space, or set TMPDIR to a larger file system."
+            )
 
-    def _plain_bytes(self, database: Database) -> int:
-        return int(artefact_of(self._reader, database.name).details.get("plain_bytes") or 0)
+    def _temporary_bytes(self, database: Database) -> int:
+        if self._found.tools is None:
+            return 0
+        artefact = artefact_of(self._reader, database.name)
+        way = way_to(self._reader.path(artefact), self._found.tools, self._access.account)
+        return room_for(way, artefact, database)

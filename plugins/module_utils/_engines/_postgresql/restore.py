@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive, public_schema
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive, public_schema, staging
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained, sql
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import conninfo
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
@@ -24,7 +25,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import Shadows, drop
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import temporary_directory
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError
@@ -135,8 +135,10 @@ class Loader:
         if details.get("public_schema") is None:
             with self._access.session(shadow) as inside:
                 public_schema.prepare(inside, None)
-        with temporary_directory(int(details.get("plain_bytes") or 0) if self._must_stage(path) else 0) as scratch:
-            source = self._staged(path, scratch, workers)
+        way = staging.way_to(path, self._tools, self._access.account)
+        room = staging.room_for(way, artefact, database)
+        with staging.temporary_directory(room, self._access.account) as scratch:
+            source = self._laid_out(way, path, scratch, workers)
             lists = self._lists(source, scratch) if details.get("event_triggers") else []
             for options in lists or [[]]:
                 self._pg_restore(database.name, target, shadow, source, workers, options)
@@ -190,16 +192,19 @@ class Loader:
             for statement in self.finishing(loaded):
                 session.execute(statement)
 
-    def _must_stage(self, path: str) -> bool:
-        return not self._tools.zstd and any(Path(path).glob(f"*{archive.ZST}"))
-
-    def _staged(self, path: str, scratch: str, workers: int) -> str:
-        if not self._must_stage(path):
+    def _laid_out(self, way: str, path: str, scratch: str, workers: int) -> str:
+        """Where pg_restore finds an archive."""
+        if way == staging.DIRECT:
             return path
-        plain = Path(scratch, "archive")
-        plain.mkdir(mode=0o700)
-        archive.decompress(self._team, path, str(plain), workers)
-        return str(plain)
+        place = Path(scratch, "archive")
+        place.mkdir(mode=0o700)
+        if way == staging.SHOWN:
+            staging.show(path, str(place))
+        else:
+            archive.decompress(self._team, path, str(place), workers)
+        if self._access.account is not None and os.geteuid() == 0:
+            os.chown(place, self._access.account.uid, self._access.account.gid)
+        return str(place)
 
     def _lists(self, source: str, scratch: str) -> list[list[str]]:
         """Options for two runs: all but the event triggers, which must not fire meanwhile, and then those."""
