@@ -53,7 +53,7 @@ def stock_servers() -> Iterator[tuple[PostgresServer, MariaDBServer]]:
     mariadb.socket = MARIADB_SOCKET
     settings = {"unix_socket_directories": str(POSTGRESQL_SOCKET.parent)}
     try:
-        with PostgresServer(port=5432, settings=settings) as postgresql, mariadb:
+        with mariadb, PostgresServer(port=5432, settings=settings) as postgresql:
             yield postgresql, mariadb
     finally:
         mariadb.destroy()
