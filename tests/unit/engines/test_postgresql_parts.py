@@ -458,7 +458,9 @@ def test_programs_of_another_account_get_a_directory_that_they_can_enter(
     closed.mkdir(mode=0o700)
     monkeypatch.setattr("tempfile.tempdir", str(closed))
     assert staging.way_to(str(tmp_path), new, other) == staging.PLAIN
-    rooms = [staging.room_for(way, artefact, Database("d", 77)) for way in (staging.DIRECT, staging.SHOWN, staging.PLAIN)]
+    rooms = [
+        staging.room_for(way, artefact, Database("d", 77)) for way in (staging.DIRECT, staging.SHOWN, staging.PLAIN)
+    ]
     assert rooms == [0, 10, 77]
 
 

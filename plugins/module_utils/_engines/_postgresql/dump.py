@@ -29,6 +29,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     psycopg_error,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import literal
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import give_to
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactWriter
@@ -121,6 +122,7 @@ class Dumper:
         """
         name = database.name
         directory = self._writer.create_directory("database", name)
+        give_to(self._access.account, directory)
         self._growing[name] = directory
         with explained(f"backing up the database {name}"), self._access.session(name) as session:
             moment, snapshot = begin_snapshot(session)

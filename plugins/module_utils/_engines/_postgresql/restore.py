@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -202,8 +201,7 @@ class Loader:
             staging.show(path, str(place))
         else:
             archive.decompress(self._team, path, str(place), workers)
-        if self._access.account is not None and os.geteuid() == 0:
-            os.chown(place, self._access.account.uid, self._access.account.gid)
+        staging.give_to(self._access.account, str(place))
         return str(place)
 
     def _lists(self, source: str, scratch: str) -> list[list[str]]:

@@ -70,6 +70,12 @@ def show(directory: str, target: str) -> None:
             shutil.copyfile(entry.path, place)
 
 
+def give_to(account: Optional[Account], directory: str) -> None:
+    """Let a directory belong to the account that programs act as: from 18 on pg_dump sets its mode."""
+    if account is not None and os.geteuid() == 0:
+        os.chown(directory, account.uid, account.gid)
+
+
 def _can_enter(path: Path, account: Account) -> bool:
     """Whether an account may pass through a directory and all above it."""
     for folder in (path, *path.parents):
@@ -120,8 +126,7 @@ def temporary_directory(needed: int, account: Optional[Account] = None) -> Itera
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if account is not None and os.geteuid() == 0:
-            os.chown(directory, account.uid, account.gid)
+        give_to(account, directory)
         yield directory
     finally:
         try:
