@@ -65,4 +65,4 @@ bench: venv programs ## Measure beside what people use today; the table says rat
 
 .PHONY: clean
 clean: ## Remove everything that this Makefile has made
-	rm -rf -- $(VENV) $(BUILD) .cache .pytest_cache .ruff_cache .hypothesis tests/output
+	.ci/as-root rm -rf -- $(VENV) $(BUILD) .cache .pytest_cache .ruff_cache .hypothesis tests/output

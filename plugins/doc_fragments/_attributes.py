@@ -53,7 +53,8 @@ attributes:
     description: Shows progress while it runs, by an action plugin of the same name.
     support: full
     details:
-      - The task runs in the background and is polled. With C(async) or in check mode the module runs as any other.
+      - The task runs in the background and is polled. With C(async), in check mode, or with the variable
+        C(backupdb_live_progress) set to V(false) the module runs as any other.
   async:
     description: Supports C(async) of the task.
     support: full

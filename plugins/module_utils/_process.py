@@ -14,6 +14,7 @@ import collections
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ _STDERR_LINES = 40
 _STDERR_LINE_BYTES = 2000
 _SECONDS_TO_END = 5.0
 _INHERITED = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "LD_PRELOAD")
+_READER_GONE = re.compile(r"Broken pipe|\berrno:? 32\b", re.IGNORECASE)
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 #: Where a program comes from, for the message that says that it is absent: program -> package on Debian.
@@ -98,9 +100,15 @@ class Piped:
 class Process:
     """A running program. Use :func:`start`, best as a context manager: leaving it ends what still runs."""
 
-    def __init__(self, command: Command, popen: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self,
+        command: Command,
+        popen: subprocess.Popen[bytes],
+        on_stderr: Optional[Callable[[bytes], None]] = None,
+    ) -> None:
         self.command = command
         self._popen = popen
+        self._on_stderr = on_stderr
         self._succeeded = False
         self._tail: collections.deque[bytes] = collections.deque(maxlen=_STDERR_LINES)
         self._reader = threading.Thread(target=self._read_stderr, daemon=True)
@@ -207,6 +215,8 @@ class Process:
                 if not line:
                     return
                 self._tail.append(line)
+                if self._on_stderr is not None:
+                    self._on_stderr(line)
 
     def __enter__(self) -> Process:
         return self
@@ -261,6 +271,7 @@ def start(
     command: Command,
     stdin: Union[int, BinaryIO, None] = subprocess.DEVNULL,
     stdout: Union[int, BinaryIO, None] = subprocess.DEVNULL,
+    on_stderr: Optional[Callable[[bytes], None]] = None,
 ) -> Process:
     """Start a program in its own process group.
 
@@ -270,6 +281,7 @@ def start(
         command: what to start.
         stdin: a descriptor or file to read from; :data:`PIPE` for a pipe.
         stdout: a descriptor or file to write to; :data:`PIPE` for a pipe.
+        on_stderr: called with each line of standard error, in another thread; a long line comes in pieces.
 
     Raises:
         MissingProgram: the program, or setpriv, does not exist.
@@ -300,7 +312,7 @@ def start(
         pass_fds=tuple(command.pass_fds),
         start_new_session=True,
     )
-    process = Process(command, popen)
+    process = Process(command, popen, on_stderr)
     with _LIVE_LOCK:
         _LIVE.add(process)
     return process
@@ -402,8 +414,15 @@ def _wait_for_chain(processes: Sequence[Process], timeout: Optional[float]) -> N
         except ProcessError as error:
             failures.append(error)
     if failures:
-        own = [failure for failure in failures if failure.returncode != -signal.SIGPIPE]
-        raise (own or failures)[0]
+        raise min(failures, key=_distance_from_cause)
+
+
+def _distance_from_cause(error: ProcessError) -> int:
+    """How far a failure in a chain is from the cause of all: who was killed is the cause, whose reader left is not."""
+    if error.returncode is not None and error.returncode < 0:
+        return 2 if error.returncode == -signal.SIGPIPE else 0
+    # Programs that ignore the signal see the error instead, number 32 (EPIPE).
+    return 2 if _READER_GONE.search(error.stderr_tail) else 1
 
 
 def _feed(source: Iterable[bytes], process: Process) -> None:

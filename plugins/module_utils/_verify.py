@@ -16,12 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
 from ansible_collections.vya.backupdb.plugins.module_utils._codec import SUFFIX, read_bytes, read_json
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import choose, major_of
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, ProcessError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, FileEntry
-from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, pipe, run
+from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, chunks, find_program, pipe
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import SetReader
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 
 _ZSTD = SUFFIX["zstd"]
 
@@ -66,7 +67,10 @@ def verify(reader: SetReader, level: str, jobs: int, reporter: Reporter) -> list
 def _structure(reader: SetReader) -> list[str]:
     """What the manifest alone shows: each database has its data, nothing is there that nobody knows."""
     manifest = reader.manifest
-    problems = [f"{path} is not in the manifest" for path in reader.unexpected()]
+    try:
+        problems = [f"{path} is not in the manifest" for path in reader.unexpected()]
+    except DamagedSet as error:
+        problems = [error.message]
     problems += [
         f"the manifest names database {item.name!r}, but no artefact holds it"
         for item in manifest.databases
@@ -105,8 +109,11 @@ def _count_lines(path: str) -> int:
         newlines += chunk.count(b"\n")
 
     with open(path, "rb") as source:
-        argv = [find_program("zstd"), "-dcq"] if path.endswith(_ZSTD) else [find_program("cat")]
-        pipe([Command(argv)], source=source, observe=observe)
+        if path.endswith(_ZSTD):
+            pipe([Command([find_program("zstd"), "-dcq"])], source=source, observe=observe)
+        else:
+            for chunk in chunks(source):
+                observe(chunk)
     return newlines
 
 
@@ -137,9 +144,10 @@ def _stream(reader: SetReader, artefact: Artefact) -> list[str]:
 
 
 def _pg_directory(reader: SetReader, artefact: Artefact) -> list[str]:
-    """The table of contents is parsed by pg_restore; every data file is decompressed."""
-    pg_restore = find_program("pg_restore")
-    run(Command([pg_restore, "--list", "--format=directory", "--", reader.path(artefact)]))
+    """The table of contents is parsed by pg_restore, of the version that wrote it or newer; every data file is decompressed."""
+    written_by = str(artefact.details.get("pg_dump", reader.manifest.server_version))
+    pg_restore = choose(major_of(written_by)).path("pg_restore")
+    pipe([Command([pg_restore, "--list", "--format=directory", "--", reader.path(artefact)])])
     for entry in artefact.files:
         if entry.path.endswith(_ZSTD):
             _count_lines(_file_path(reader, entry))

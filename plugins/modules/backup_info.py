@@ -36,6 +36,13 @@ options:
     description:
       - Only so many sets of each instance, the newest ones.
     type: int
+  verify:
+    description:
+      - Whether to look also if every file of each set is there with its size, like M(vya.backupdb.backup_verify) with
+        O(vya.backupdb.backup_verify#module:level=quick), and to remember the outcome.
+      - A set of which that is not true is listed with its problem.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - vya.backupdb._attributes
   - vya.backupdb._attributes.info

@@ -60,6 +60,11 @@ options:
     type: list
     elements: str
     default: []
+  numeric_owner:
+    description:
+      - Whether to compare the numbers of owners and groups instead of their names. Only for O(engine=files).
+    type: bool
+    default: false
   fail_on_difference:
     description:
       - Whether to fail when there is a difference that is not allowed.

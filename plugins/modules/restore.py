@@ -145,7 +145,7 @@ databases:
       type: float
       returned: not in check mode
       sample: 3.2
-skipped:
+kept:
   description: Names of databases that exist and stayed as they were.
   returned: success
   type: list

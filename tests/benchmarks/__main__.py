@@ -11,6 +11,7 @@ docs/benchmarks.md), PEERS=0 (without the collections of others).
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -42,11 +43,17 @@ def say(line: str) -> None:
 
 def main() -> int:
     """Measure, print, write."""
+    # servers and folders are removed on the way out
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         settings = Settings.from_environment(os.environ)
         with work_directory(settings) as (_keep, work):
             bench = Bench(settings, settings.directory, work, say)
             machine = describe(work)
+            bench.ours.warm_up()
+            if settings.peers:
+                say("the peers' collections:")
+                bench.peers.warm_up()
             tables, failed = measure_all(bench)
     except BenchError as error:
         say(f"bench: {error}")

@@ -92,6 +92,8 @@ class Bench:
         return {
             "backupdb_repository": str(self.repository),
             "backupdb_instances": [{"name": INSTANCE, **instance}],
+            # nobody is there to be asked
+            "backupdb_confirm": False,
             **more,
         }
 

@@ -196,7 +196,10 @@ def restore(bench: Bench, source: BenchPostgres, target: BenchPostgres) -> Table
             (RESTORE,),
             at_most=1.15,
         ),
-        Goal("the whole rebuild is 1.5 times as fast as gunzip piped to psql", REBUILD, (PSQL,), faster=1.5),
+        Goal(
+            "the load phase is 1.5 times as fast as gunzip piped to psql", f"{REBUILD}: load phase", (PSQL,), faster=1.5
+        ),
+        Goal("so is the whole rebuild", REBUILD, (PSQL,), faster=1.5),
         Goal("a module uses at most 150 MiB", REBUILD, memory=MEMORY),
     ]
     text = (

@@ -54,7 +54,7 @@ def _lines(source: random.Random, prose: Prose) -> bytes:
     lines = [
         f"2026-{1 + source.randrange(12):02d}-{1 + source.randrange(28):02d} {source.getrandbits(40):010x} "
         f"{prose.cut(source, 60 + source.randrange(200))}\n"
-        for _ in range(4000)
+        for _number in range(4000)
     ]
     return "".join(lines).encode()
 

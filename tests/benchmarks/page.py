@@ -18,7 +18,7 @@ def write_page(page: Path, text: str) -> None:
     """Replace what stands between the markers; BenchError when they are not there."""
     old = page.read_text(encoding="utf-8")
     before, begin, rest = old.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    _page, end, after = rest.partition(END)
     if not begin or not end:
         raise BenchError(f"{page.name} lacks the lines «{BEGIN}» and «{END}»: put them where the tables shall stand")
     page.write_text(f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}", encoding="utf-8")

@@ -138,7 +138,7 @@ TABLES = (
         f"{_ID}, account_id bigint NOT NULL, ordered timestamp, status varchar(12), total numeric(10,2), reference text",
         f"{_ID}, account_id bigint NOT NULL, ordered datetime, status varchar(12), total decimal(10,2), "
         "reference varchar(20)",
-        {"orders_account": "account_id", "orders_reference": "reference"},
+        {"orders_account": "account_id"},
     ),
     Table(
         "order_lines",

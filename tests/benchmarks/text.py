@@ -54,7 +54,7 @@ def vocabulary(source: random.Random, size: int) -> list[str]:
     while len(words) < size:
         syllables = 1 + min(3, int(source.expovariate(1.1) + len(words) / size))
         word = "".join(
-            source.choice(_ONSETS) + source.choice(_VOWELS) + source.choice(_CODAS) for _ in range(syllables)
+            source.choice(_ONSETS) + source.choice(_VOWELS) + source.choice(_CODAS) for _number in range(syllables)
         )
         words[word] = None
     return list(words)

@@ -33,12 +33,15 @@ def link_collection() -> Path:
 
 def ansible_environment() -> dict[str, str]:
     """This process's environment, changed so that `ansible*` programs find this checkout and nothing of the user's."""
+    build = link_collection()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     environment["PATH"] = f"{VENV_BIN}{os.pathsep}{environment.get('PATH', os.defpath)}"
-    environment["ANSIBLE_COLLECTIONS_PATH"] = str(link_collection())
-    environment["ANSIBLE_CONFIG"] = os.devnull
+    environment["ANSIBLE_COLLECTIONS_PATH"] = str(build)
+    configuration = build / "ansible.cfg"
+    configuration.touch()
+    environment["ANSIBLE_CONFIG"] = str(configuration)
     environment["ANSIBLE_NOCOLOR"] = "1"
     environment["ANSIBLE_LOCALHOST_WARNING"] = "False"
     environment["ANSIBLE_INVENTORY_UNPARSED_WARNING"] = "False"
-    environment["PYTHONPATH"] = str(BUILD)
+    environment["PYTHONPATH"] = str(build)
     return environment

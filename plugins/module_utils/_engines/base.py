@@ -32,17 +32,20 @@ class ArtefactWriter(Protocol):
 
     def create_directory(self, kind: str, name: str) -> str:
         """Make an empty directory for an artefact; returns its absolute path."""
-        ...
 
     def create_file(self, kind: str, name: str, suffix: str) -> str:
         """Make an empty file, mode 0600, for an artefact; returns its absolute path."""
-        ...
 
     def finish(
-        self, kind: str, name: str, format: str, codec: str, details: Optional[Mapping[str, Any]] = None
+        self,
+        kind: str,
+        name: str,
+        format: str,
+        codec: str,
+        details: Optional[Mapping[str, Any]] = None,
+        hashed: Optional[tuple[int, str]] = None,
     ) -> Artefact:
-        """Declare an artefact complete: its files are measured, hashed and synced."""
-        ...
+        """Declare an artefact complete: its files are measured, hashed (unless they were) and synced."""
 
 
 class ArtefactReader(Protocol):
@@ -51,15 +54,12 @@ class ArtefactReader(Protocol):
     @property
     def manifest(self) -> Manifest:
         """What the set holds."""
-        ...
 
     def path(self, artefact: Artefact) -> str:
         """Absolute path of an artefact."""
-        ...
 
     def verify(self, artefact: Artefact) -> None:
         """Make sure that every file of an artefact is there, with its size and SHA-256; raises DamagedSet."""
-        ...
 
 
 @dataclass(frozen=True)

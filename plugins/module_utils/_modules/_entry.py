@@ -33,11 +33,7 @@ def run_module(spec: Spec, run: Callable[[Request], dict[str, Any]]) -> None:
     """
     module = AnsibleModule(
         argument_spec={name: dict(option) for name, option in spec.options.items()},
-        mutually_exclusive=[list(names) for names in spec.mutually_exclusive] or None,
-        required_together=[list(names) for names in spec.required_together] or None,
-        required_one_of=[list(names) for names in spec.required_one_of] or None,
-        required_if=[list(rule) for rule in spec.required_if] or None,
-        required_by={name: list(names) for name, names in spec.required_by.items()} or None,
+        mutually_exclusive=[list(names) for names in spec.mutually_exclusive],
         supports_check_mode=True,
     )
     # Private from the first byte, temporary files of programs included.
@@ -70,34 +66,62 @@ def stopped_by_signals() -> Iterator[None]:
     Everything that runs is ended at once, also what other threads wait for; then the contexts that are left clean up.
     Only the first signal counts, so that nothing disturbs the cleaning.
     """
-    finished = threading.Event()
-    sweeper: list[threading.Thread] = []
+    watcher = _Watcher()
 
     def stop(number: int, _frame: Optional[FrameType]) -> None:
         for other in _STOPPING:
-            signal.signal(other, signal.SIG_IGN)
-        # In a thread of its own: the main thread may hold the lock that end_all() takes.
-        thread = threading.Thread(target=_end_until, args=(finished,), daemon=True)
-        sweeper.append(thread)
-        thread.start()
+            signal.signal(other, _pass_over)
+        watcher.raised.set()
         raise Interrupted(
-            f"The run was stopped by {signal.Signals(number).name}; nothing was left behind.", "run it again"
+            f"The run was stopped by {signal.Signals(number).name}; what it had begun was removed.", "run it again"
         )
 
     before = {number: signal.signal(number, stop) for number in _STOPPING}
+    watcher.start()
     try:
         yield
     finally:
-        finished.set()
-        for thread in sweeper:
-            thread.join()
+        watcher.finish()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _end_until(finished: threading.Event) -> None:
-    """End programs until the run has left its contexts: a thread may start one more before it notices."""
-    while True:
-        end_all()
-        if finished.wait(_SECONDS_BETWEEN_SWEEPS):
-            return
+class _Watcher(threading.Thread):
+    """Ends programs when a signal has come, until the run has left its contexts.
+
+    Python tells it of signals by a pipe. The main thread cannot do that: a signal that comes right before it begins to
+    wait for another thread is not handled before that wait ends, so it is also woken from here.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.raised = threading.Event()
+        self._finished = threading.Event()
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        os.set_blocking(self._reader, True)
+        self._before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+
+    def run(self) -> None:
+        number = os.read(self._reader, 1)[0]
+        while number and number not in _STOPPING:
+            number = os.read(self._reader, 1)[0]
+        while number:
+            if not self.raised.is_set():
+                signal.pthread_kill(threading.main_thread().ident or 0, number)
+            # Again and again: a thread may start one more program before it notices.
+            end_all()
+            if self._finished.wait(_SECONDS_BETWEEN_SWEEPS):
+                return
+
+    def finish(self) -> None:
+        """Call when everything is cleaned up."""
+        self._finished.set()
+        signal.set_wakeup_fd(self._before)
+        os.write(self._writer, b"\0")
+        self.join()
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+def _pass_over(_number: int, _frame: Optional[FrameType]) -> None:
+    """Not SIG_IGN, which a program that is started later would inherit."""

@@ -36,6 +36,9 @@ CONNECTION: Mapping[str, Mapping[str, Any]] = {
     "connect_timeout": {"type": "int", "default": 10},
 }
 
+#: The server is reached in one way.
+ONE_WAY = (("login_host", "login_unix_socket"),)
+
 REPOSITORY: Mapping[str, Mapping[str, Any]] = {
     "repository": {"type": "path", "required": True},
     "source": {"type": "str", "required": True},
@@ -53,12 +56,8 @@ def connection_from(params: Mapping[str, Any]) -> Connection:
     """The connection that the parameters describe.
 
     Raises:
-        UsageError: they exclude each other, or a number makes no sense.
+        UsageError: a number makes no sense.
     """
-    if params["login_host"] and params["login_unix_socket"]:
-        raise UsageError(
-            "login_host and login_unix_socket are both given.", "keep the one through which the server is reached"
-        )
     if params["login_port"] is not None and not 0 < params["login_port"] < 65536:
         raise UsageError(f"login_port is {params['login_port']}.", "give a port from 1 to 65535")
     if params["connect_timeout"] < 1:

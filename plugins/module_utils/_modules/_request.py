@@ -22,14 +22,15 @@ Options = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Spec:
-    """What a module accepts: the fields are the arguments of AnsibleModule of the same name."""
+    """What a module accepts.
+
+    Args:
+        options: the argument_spec of AnsibleModule.
+        mutually_exclusive: the argument of AnsibleModule of the same name.
+    """
 
     options: Options
     mutually_exclusive: Sequence[Sequence[str]] = ()
-    required_together: Sequence[Sequence[str]] = ()
-    required_one_of: Sequence[Sequence[str]] = ()
-    required_if: Sequence[Sequence[Any]] = ()
-    required_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Manifest, parse_timestamp
 
 #: Longest list of names in a result.
@@ -44,6 +44,19 @@ def refuse(what: str, problems: Sequence[str], remedy: str = "solve what is list
         raise BackupError(problems[0])
     if problems:
         raise BackupError(what, remedy, problems[:50])
+
+
+def check_engine(manifest: Manifest, engine: str) -> None:
+    """Make sure that a set is of an engine.
+
+    Raises:
+        UsageError: it is of another one.
+    """
+    if manifest.engine != engine:
+        raise UsageError(
+            f"The set {manifest.set_id} of {manifest.instance!r} holds {manifest.engine}, not {engine}.",
+            "choose a set of the same engine, or correct the option engine",
+        )
 
 
 def set_summary(manifest: Manifest, path: str) -> dict[str, Any]:

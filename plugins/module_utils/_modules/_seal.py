@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import os
 import platform
@@ -16,9 +17,12 @@ from datetime import datetime, timezone
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted, RepositoryError
-from ansible_collections.vya.backupdb.plugins.module_utils._model import set_id_at
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import human_bytes
+from ansible_collections.vya.backupdb.plugins.module_utils._layout import README
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifest, set_id_at
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._readme import readme
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import human_bytes, lines
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._set_writer import SetWriter
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _FULL_BYTES = 1 << 20
@@ -83,3 +87,29 @@ def explaining_full_disk(repository: Repository) -> Iterator[None]:
                 "free space there, or point backupdb_repository at a larger file system",
             ) from error
         raise
+
+
+def with_readme(writer: SetWriter, manifest: Manifest, instructions: str) -> Manifest:
+    """Write RESTORE.md and return the manifest with it."""
+    stem, _dot, suffix = README.partition(".")
+    path = writer.create_file("readme", stem, "." + suffix)
+    with open(path, "wb") as stream:
+        stream.write(readme(manifest, instructions).encode("utf-8", "surrogateescape"))
+    writer.finish("readme", stem, "text", "none")
+    return dataclasses.replace(manifest, artefacts=writer.artefacts)
+
+
+def set_ids(repository: Repository, params: Mapping[str, Any]) -> list[str]:
+    """Ids of the sets of an instance."""
+    return [item.set_id for item in repository.sets(params["source"], params["instance"])]
+
+
+def sets_diff(repository: Repository, params: Mapping[str, Any], before: list[str], after: str) -> dict[str, str]:
+    """The sets of an instance before and after a backup, for a diff."""
+    where = repository.instance_directory(params["source"], params["instance"])
+    return {
+        "before_header": where,
+        "after_header": where,
+        "before": lines(before),
+        "after": lines([*before, after]),
+    }

@@ -9,13 +9,22 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import set_id_time, timestamp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, age_seconds, set_summary
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import Listed, Repository, verification
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import Listed, Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
+from ansible_collections.vya.backupdb.plugins.module_utils._verifications import (
+    VERIFY_LEVELS,
+    record_verification,
+    verification,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._verify import verify
 
 _MOST_NAMES = 100
+_MOST_PROBLEMS = 5
+QUICK = VERIFY_LEVELS[0]
 
 SPEC = Spec(
     {
@@ -24,6 +33,7 @@ SPEC = Spec(
         "instance": {"type": "str"},
         "run_id": {"type": "str"},
         "newest": {"type": "int"},
+        "verify": {"type": "bool", "default": False},
     }
 )
 
@@ -45,12 +55,28 @@ def run(request: Request) -> dict[str, Any]:
     if run_id and newest:
         found = _newest(found, newest)
     now = datetime.now(timezone.utc)
-    return {
-        "changed": False,
-        "repository": repository.root,
-        "total": len(found),
-        "sets": [_summary(item, now) for item in found[-LIMIT:]],
-    }
+    sets = [_summary(item, now) for item in found[-LIMIT:]]
+    if params["verify"]:
+        for item in sets:
+            _verify(item, now, request)
+    return {"changed": False, "repository": repository.root, "total": len(found), "sets": sets}
+
+
+def _verify(item: dict[str, Any], now: datetime, request: Request) -> None:
+    """Look at the names and sizes of a set's files, and remember what was found."""
+    if item["problem"]:
+        return
+    problems = verify(SetReader(item["path"]), QUICK, 1, request.reporter)
+    at = timestamp(now)
+    item["verified"] = {"level": QUICK, "at": at, "ok": not problems, "problems": len(problems)}
+    if problems:
+        more = f"; {len(problems) - _MOST_PROBLEMS} more" if len(problems) > _MOST_PROBLEMS else ""
+        item["problem"] = "; ".join(problems[:_MOST_PROBLEMS]) + more
+    if not request.check:
+        try:
+            record_verification(item["path"], QUICK, at, len(problems))
+        except RepositoryError as error:
+            request.reporter.warn(f"The result of the verification is not remembered: {error.message}")
 
 
 def _newest(found: list[Listed], number: int) -> list[Listed]:

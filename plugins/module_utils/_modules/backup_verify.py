@@ -21,11 +21,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import set_summary
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import (
-    VERIFY_LEVELS,
-    Repository,
-    record_verification,
-)
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._verifications import VERIFY_LEVELS, record_verification
 from ansible_collections.vya.backupdb.plugins.module_utils._verify import verify
 
 _MOST_PROBLEMS = 100

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import datetime, timezone
 from typing import Any
 
@@ -23,17 +22,16 @@ from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifes
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     CONNECTION,
     JOBS,
+    ONE_WAY,
     PROGRESS,
     REPOSITORY,
     connection_from,
     jobs_from,
     names_from,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._readme import readme
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import (
     LIMIT,
-    lines,
     refuse,
     set_summary,
     stored_bytes,
@@ -42,10 +40,14 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._seal import
     describe_host,
     explaining_full_disk,
     run_id_from,
+    set_ids,
+    sets_diff,
     space_problem,
+    with_readme,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import COUNTS, LEVELS
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import README, Repository, SetWriter
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._set_writer import SetWriter
 from ansible_collections.vya.backupdb.plugins.module_utils._version import VERSION
 
 SPEC = Spec(
@@ -59,7 +61,8 @@ SPEC = Spec(
         "compression_level": {"type": "int", "default": 3},
         "proof": {"type": "str", "choices": list(LEVELS), "default": COUNTS},
         "run_id": {"type": "str"},
-    }
+    },
+    ONE_WAY,
 )
 
 
@@ -89,14 +92,14 @@ def run(request: Request) -> dict[str, Any]:
             "estimated_bytes": plan.estimated_bytes,
             "databases": [{"name": item.name, "size": item.size} for item in plan.databases[:LIMIT]],
         }
-        before = _set_names(repository, params) if request.diff else []
+        before = set_ids(repository, params) if request.diff else []
         if request.check:
             after = "the new set"
         else:
             result.update(_dump(request, repository, engine, wanted, plan, result["run_id"]))
             after = result["set"]["id"]
         if request.diff:
-            result["diff"] = _diff(repository, params, before, after)
+            result["diff"] = sets_diff(repository, params, before, after)
         return result
 
 
@@ -171,27 +174,3 @@ def _write_small_artefacts(writer: SetWriter, outcome: BackupOutcome, level: int
     writer.finish("settings", "settings", "json", "zstd")
     write_json(writer.create_file("proof", "proof", ".json" + suffix), outcome.proof.to_json(), level)
     writer.finish("proof", "proof", "json", "zstd")
-
-
-def with_readme(writer: SetWriter, manifest: Manifest, instructions: str) -> Manifest:
-    """Write RESTORE.md and return the manifest with it."""
-    stem, _dot, suffix = README.partition(".")
-    path = writer.create_file("readme", stem, "." + suffix)
-    with open(path, "wb") as stream:
-        stream.write(readme(manifest, instructions).encode("utf-8", "surrogateescape"))
-    writer.finish("readme", stem, "text", "none")
-    return dataclasses.replace(manifest, artefacts=writer.artefacts)
-
-
-def _set_names(repository: Repository, params: Any) -> list[str]:
-    return [item.set_id for item in repository.sets(params["source"], params["instance"])]
-
-
-def _diff(repository: Repository, params: Any, before: list[str], after: str) -> dict[str, str]:
-    where = repository.instance_directory(params["source"], params["instance"])
-    return {
-        "before_header": where,
-        "after_header": where,
-        "before": lines(before),
-        "after": lines([*before, after]),
-    }

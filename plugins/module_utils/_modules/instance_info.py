@@ -11,7 +11,12 @@ from typing import Any
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import BackupRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import CONNECTION, connection_from
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
+    CONNECTION,
+    ONE_WAY,
+    connection_from,
+    jobs_from,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._seal import space_problem
@@ -24,7 +29,8 @@ SPEC = Spec(
         "databases": {"type": "list", "elements": "str", "default": ["*"]},
         "exclude_databases": {"type": "list", "elements": "str", "default": []},
         "fail_on_problems": {"type": "bool", "default": False},
-    }
+    },
+    ONE_WAY,
 )
 
 
@@ -35,7 +41,8 @@ def run(request: Request) -> dict[str, Any]:
         BackupError: it cannot be reached; or there are problems, and the caller wants to fail on them.
     """
     params = request.params
-    wanted = BackupRequest(tuple(params["databases"]), tuple(params["exclude_databases"]))
+    # With the jobs that a backup has by default: several databases at a time need more room.
+    wanted = BackupRequest(tuple(params["databases"]), tuple(params["exclude_databases"]), jobs_from({"jobs": None}))
     with engine_for(params["engine"], connection_from(params), request.reporter) as engine:
         plan = engine.plan_backup(wanted)
     info = plan.info

@@ -12,10 +12,12 @@ from typing import Any
 from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._files.compare import compare as compare_files
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     CONNECTION,
     ENGINES,
     JOBS,
+    ONE_WAY,
     PROGRESS,
     REPOSITORY,
     SET,
@@ -24,13 +26,15 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
     names_from,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT
-from ansible_collections.vya.backupdb.plugins.module_utils._modules.restore import check_engine, targets
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, check_engine
+from ansible_collections.vya.backupdb.plugins.module_utils._modules.files_archive import FILES
+from ansible_collections.vya.backupdb.plugins.module_utils._modules.files_restore import root_from
+from ansible_collections.vya.backupdb.plugins.module_utils._modules.restore import targets
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.compare import Comparison, compare
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, LEVELS, Proof
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository, SetReader
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 
-FILES = "files"
 _MOST_DIFFERENCES = 200
 
 SPEC = Spec(
@@ -47,8 +51,10 @@ SPEC = Spec(
         "instance_objects": {"type": "bool", "default": True},
         "root": {"type": "path", "default": "/"},
         "patterns": {"type": "list", "elements": "str", "default": []},
+        "numeric_owner": {"type": "bool", "default": False},
         "fail_on_difference": {"type": "bool", "default": False},
-    }
+    },
+    ONE_WAY,
 )
 
 
@@ -61,8 +67,8 @@ def run(request: Request) -> dict[str, Any]:
     params = request.params
     names_from(params)
     reader = Repository(params["repository"]).open(params["source"], params["instance"], params["set"])
-    check_engine(reader, params["engine"])
-    result = _servers(request, reader)
+    check_engine(reader.manifest, params["engine"])
+    result = _files(request, reader) if params["engine"] == FILES else _servers(request, reader)
     request.reporter.phase("")
     result["phases"] = dict(request.reporter.phases)
     if params["fail_on_difference"] and not result["equal"]:
@@ -106,6 +112,34 @@ def _servers(request: Request, reader: SetReader) -> dict[str, Any]:
     request.reporter.phase("compare")
     comparison = compare(expected, found, pairs, params["instance_objects"])
     return comparison_result(comparison, level, reader)
+
+
+def _files(request: Request, reader: SetReader) -> dict[str, Any]:
+    params = request.params
+    level = params["level"] or CONTENT
+    request.reporter.phase("compare")
+    found = compare_files(
+        reader,
+        root=root_from(params["root"]),
+        patterns=params["patterns"],
+        content=level == CONTENT,
+        numeric_owner=params["numeric_owner"],
+        limit=_MOST_DIFFERENCES,
+        jobs=jobs_from(params),
+        reporter=request.reporter,
+    )
+    return {
+        "changed": False,
+        "equal": not found.total,
+        "level": level,
+        "total": found.total,
+        "differences": [item.to_json() for item in found.differences],
+        "allowed_total": 0,
+        "allowed": [],
+        "proven": [],
+        "compared": found.entries,
+        "set": _set(reader),
+    }
 
 
 def comparison_result(comparison: Comparison, level: str, reader: SetReader) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageE
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     CONNECTION,
     JOBS,
+    ONE_WAY,
     PROGRESS,
     REPOSITORY,
     SET,
@@ -30,8 +31,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
     names_from,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, lines, refuse
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository, SetReader
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, check_engine, lines, refuse
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 
 ALL = "all"
 NONE = "none"
@@ -48,7 +50,8 @@ SPEC = Spec(
         "roles": {"type": "str", "choices": [ALL, NONE], "default": ALL},
         "if_exists": {"type": "str", "choices": [FAIL, SKIP], "default": FAIL},
         "analyze": {"type": "bool", "default": True},
-    }
+    },
+    ONE_WAY,
 )
 
 
@@ -62,7 +65,7 @@ def run(request: Request) -> dict[str, Any]:
     params = request.params
     names_from(params)
     reader = Repository(params["repository"]).open(params["source"], params["instance"], params["set"])
-    check_engine(reader, params["engine"])
+    check_engine(reader.manifest, params["engine"])
     wanted = RestoreRequest(
         databases=targets(reader, params["databases"], params["rename"]),
         roles=params["roles"],
@@ -70,8 +73,11 @@ def run(request: Request) -> dict[str, Any]:
         jobs=jobs_from(params),
         analyze=params["analyze"],
     )
+    request.reporter.phase("plan")
+    for kind in ("roles", "settings"):
+        # The plan is made from them.
+        reader.verify(reader.artefact(kind))
     with engine_for(params["engine"], connection_from(params), request.reporter) as engine:
-        request.reporter.phase("plan")
         plan = engine.plan_restore(wanted, reader)
         for text in plan.warnings:
             request.reporter.warn(text)
@@ -84,7 +90,7 @@ def run(request: Request) -> dict[str, Any]:
             "set": {"id": reader.manifest.set_id, "path": reader.directory, "run_id": reader.manifest.run_id},
             "address": plan.info.address,
             "databases": [{"recorded": old, "name": new} for old, new in sorted(plan.databases.items())][:LIMIT],
-            "skipped": sorted(plan.skipped)[:LIMIT],
+            "kept": sorted(plan.skipped)[:LIMIT],
             "roles": list(plan.roles[:LIMIT]),
         }
         if request.diff:
@@ -99,20 +105,6 @@ def run(request: Request) -> dict[str, Any]:
             result["roles"] = list(outcome.roles[:LIMIT])
         result["phases"] = dict(request.reporter.phases)
         return result
-
-
-def check_engine(reader: SetReader, engine: str) -> None:
-    """Make sure that a set is of an engine.
-
-    Raises:
-        UsageError: it is of another one.
-    """
-    manifest = reader.manifest
-    if manifest.engine != engine:
-        raise UsageError(
-            f"The set {manifest.set_id} of {manifest.instance!r} holds {manifest.engine}, not {engine}.",
-            "choose a set of the same engine, or correct the option engine",
-        )
 
 
 def targets(reader: SetReader, patterns: Sequence[str], rename: Mapping[str, Any]) -> dict[str, str]:
@@ -170,8 +162,6 @@ def verify_artefacts(reader: SetReader, plan: RestorePlan, wanted: RestoreReques
         DamagedSet: something is not.
     """
     parts = [reader.artefact("database", name) for name in plan.databases]
-    if wanted.roles != NONE:
-        parts.append(reader.artefact("roles"))
     with ThreadPoolExecutor(wanted.jobs) as pool:
         for _result in pool.map(reader.verify, parts):
             pass

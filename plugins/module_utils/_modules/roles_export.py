@@ -15,14 +15,14 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._masking import Masker, changed_names
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import CONNECTION, connection_from
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import CONNECTION, ONE_WAY, connection_from
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT
 
 _MODE = 0o600
 _LARGEST = 1 << 28
 
-SPEC = Spec({**CONNECTION, "dest": {"type": "path", "required": True}})
+SPEC = Spec({**CONNECTION, "dest": {"type": "path", "required": True}}, ONE_WAY)
 
 
 def run(request: Request) -> dict[str, Any]:

@@ -10,29 +10,14 @@ A difference that is not on this list fails the rebuild. A rule is as narrow as 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._proof import allowed_mysql, allowed_postgresql
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.difference import Difference
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.rule import Allowed
 
-
-@dataclass(frozen=True)
-class Allowed:
-    """A rule.
-
-    Args:
-        name: how the result calls it.
-        reason: why the difference is no loss, for the operator.
-        applies: whether a difference between an expected and a found proof falls under it.
-    """
-
-    name: str
-    reason: str
-    applies: Callable[[Difference, Proof, Proof], bool]
-
-
-RULES: Sequence[Allowed] = ()
+RULES: Sequence[Allowed] = (*allowed_mysql.RULES, *allowed_postgresql.RULES)
 
 
 def allowed_by(difference: Difference, expected: Proof, found: Proof) -> Optional[Allowed]:

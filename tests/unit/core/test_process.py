@@ -49,7 +49,7 @@ def wait_until(condition) -> None:
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
 def test_f13_each_program_of_a_chain_is_checked(failing: int) -> None:
-    commands = [Command(["cat"]) for _ in range(3)]
+    commands = [Command(["cat"]) for _number in range(3)]
     commands[failing] = Command(["sh", "-c", "cat; echo broken >&2; exit 7"])
     with pytest.raises(ProcessError, match="sh failed with exit code 7: broken") as caught:
         pipe(commands, source=[b"data"], target=io.BytesIO())
@@ -70,7 +70,7 @@ def test_a_chain_counts_and_hashes_what_it_writes() -> None:
 
 
 def test_a_reader_that_stops_early_is_an_error() -> None:
-    endless = (b"x" * 65536 for _ in iter(int, 1))
+    endless = (b"x" * 65536 for _number in iter(int, 1))
     with pytest.raises(ProcessError, match="exit code 4"):
         pipe([Command(["sh", "-c", "exit 4"])], source=endless, target=io.BytesIO())
 
@@ -85,7 +85,7 @@ def test_an_error_of_the_source_is_not_lost() -> None:
 
 
 def test_a_full_target_ends_the_programs() -> None:
-    endless = (b"x" * 65536 for _ in iter(int, 1))
+    endless = (b"x" * 65536 for _number in iter(int, 1))
     for command, source in ((["cat", "/dev/zero"], None), (["cat"], endless)):
         with pytest.raises(OSError, match="No space left"), open("/dev/full", "wb", buffering=0) as target:
             pipe([Command(command)], source=source, target=target)

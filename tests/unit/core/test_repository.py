@@ -18,15 +18,11 @@ from pathlib import Path
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils import _codec
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, RepositoryError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._layout import MANIFEST, SUMS, encode_name
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifest
-from ansible_collections.vya.backupdb.plugins.module_utils._repository import (
-    MANIFEST,
-    SUMS,
-    Repository,
-    SetReader,
-    SetWriter,
-    encode_name,
-)
+from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
+from ansible_collections.vya.backupdb.plugins.module_utils._set_writer import SetWriter
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Settings of a server that a rebuild needs beside its databases. Private to this collection."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
+    Session,
+    driver_errors,
+    explaining,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
+
+#: Variables that hold secrets.
+_SECRET = ("password", "passphrase", "secret", "_auth")
+
+#: Variables that say where this one server lives, not how it is set up: recorded, never to be applied elsewhere.
+_STATE = ("gtid_", "hostname", "server_uuid", "pid_file", "timestamp")
+
+
+def read_settings(session: Session, flavour: Flavour) -> dict[str, Any]:
+    """Variables that differ from their compiled default, plugins, components, time zones.
+
+    Raises:
+        BackupError: the server refused.
+    """
+    with explaining("reading the server's settings"):
+        variables = _mariadb_variables(session) if flavour.is_mariadb else _mysql_variables(session)
+        plugins = session.records(
+            "SELECT plugin_name AS name, plugin_type AS type, plugin_library AS library "
+            "FROM information_schema.plugins WHERE plugin_status = 'ACTIVE' AND plugin_library IS NOT NULL ORDER BY 1"
+        )
+        functions = session.records("SELECT name AS name, dl AS library FROM mysql.func ORDER BY 1")
+        # Their passwords stay where they are.
+        servers = session.records(
+            "SELECT server_name AS name, wrapper AS wrapper, host AS host, port AS port, db AS name_there, "
+            "username AS user FROM mysql.servers ORDER BY 1"
+        )
+        zones = int(session.value("SELECT COUNT(*) FROM mysql.time_zone_name"))
+    return {
+        "variables": {
+            name: {**item, "value": "***" if any(word in name for word in _SECRET) else item["value"]}
+            for name, item in variables.items()
+            if not name.startswith(_STATE)
+        },
+        "plugins": plugins,
+        "components": _components(session, flavour),
+        "functions": functions,
+        "servers": servers,
+        "time_zones_loaded": zones > 0,
+    }
+
+
+def _mariadb_variables(session: Session) -> dict[str, dict[str, Any]]:
+    found = session.records(
+        "SELECT variable_name AS name, global_value AS value, global_value_origin AS origin, default_value AS standard, "
+        "read_only AS fixed FROM information_schema.system_variables WHERE global_value IS NOT NULL "
+        "AND global_value_origin NOT IN ('COMPILE-TIME', 'AUTO') ORDER BY 1"
+    )
+    return {
+        item["name"].lower(): {
+            "value": item["value"],
+            "default": item["standard"],
+            "origin": item["origin"].lower(),
+            "dynamic": item["fixed"] != "YES",
+        }
+        for item in found
+        if item["value"] != item["standard"]
+    }
+
+
+def _mysql_variables(session: Session) -> dict[str, dict[str, Any]]:
+    found = session.records(
+        "SELECT v.variable_name AS name, g.variable_value AS value, v.variable_source AS origin "
+        "FROM performance_schema.variables_info v JOIN performance_schema.global_variables g "
+        "ON g.variable_name = v.variable_name WHERE v.variable_source <> 'COMPILED' ORDER BY 1"
+    )
+    return {item["name"].lower(): {"value": item["value"], "origin": str(item["origin"]).lower()} for item in found}
+
+
+def _components(session: Session, flavour: Flavour) -> list[str]:
+    if flavour.is_mariadb:
+        return []
+    # The table is there from the first component on.
+    with contextlib.suppress(driver_errors()):
+        return [row[0] for row in session.rows("SELECT component_urn FROM mysql.component ORDER BY 1")]
+    return []

@@ -1,0 +1,257 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Accounts: users, roles, memberships, grants, proxies. Private to this collection.
+
+The export is SQL that can be run again and again, in this order: roles, users, memberships, grants on the server and on
+databases, then (behind a comment) grants on tables and routines, which need their object. One statement stands on one
+or more lines and ends in a semicolon.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
+    Server,
+    Session,
+    explaining,
+    quote_name,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
+    ALTER_USER,
+    CREATE_USER,
+    DEFAULT_ROLE,
+    OBJECT_LEVELS,
+    ROLE,
+    TABLE,
+    AccountStatement,
+    Name,
+    account_clauses,
+    clause_sections,
+    parse_account_statement,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_statements import split_statements
+
+OBJECTS_MARK = "-- Grants on tables and routines: after the databases"
+
+_HASH = re.compile(r"('(?:[^'\\]|\\.|'')*'|0x[0-9A-Fa-f]+)")
+_LIMITS = (
+    "MAX_QUERIES_PER_HOUR",
+    "MAX_UPDATES_PER_HOUR",
+    "MAX_CONNECTIONS_PER_HOUR",
+    "MAX_USER_CONNECTIONS",
+    "MAX_STATEMENT_TIME",
+)
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user or a role.
+
+    Args:
+        name: user and host; a MariaDB role has no host.
+        is_role: whether it is a role (MariaDB only: in MySQL roles are users).
+        clauses: login, TLS, limits and locking, as SHOW CREATE USER prints them; empty for a MariaDB role.
+        grants: what it was granted, memberships and default role among them.
+    """
+
+    name: Name
+    is_role: bool
+    clauses: str = ""
+    grants: Sequence[AccountStatement] = field(default=())
+
+    @property
+    def title(self) -> str:
+        """How messages call it."""
+        return f"{'role' if self.is_role else 'user'} {self.name}"
+
+
+#: What everybody has been granted (MariaDB 10.11): always there, and no account of its own.
+PUBLIC = Name("PUBLIC", None)
+
+
+def quoted(name: Name) -> str:
+    """An account in SQL."""
+    if name == PUBLIC:
+        return name.user
+    return quote_name(name.user) if name.host is None else f"{quote_name(name.user)}@{quote_name(name.host)}"
+
+
+def read_accounts(server: Server) -> list[Account]:
+    """Every account but those of the server itself, roles first, then by name.
+
+    Raises:
+        BackupError: the login may not read them.
+    """
+    flavour = server.flavour
+    remedy = "grant the login SELECT ON mysql.*"
+    with server.session(**flavour.user_session) as session, explaining("reading the accounts", remedy):
+        if flavour.is_mariadb:
+            listed = session.rows("SELECT user, host, is_role = 'Y' FROM mysql.user ORDER BY 3 DESC, 1, 2")
+        else:
+            listed = session.rows("SELECT user, host, 0 FROM mysql.user ORDER BY 1, 2")
+        accounts = []
+        for user, host, is_role in listed:
+            if (user, host) not in flavour.system_accounts:
+                accounts.append(_read_account(session, flavour, Name(user, None if is_role else host), bool(is_role)))
+    return accounts
+
+
+def _read_account(session: Session, flavour: Flavour, name: Name, is_role: bool) -> Account:
+    clauses = ""
+    if not is_role:
+        clauses = account_clauses(session.rows(f"SHOW CREATE USER {quoted(name)}")[0][0])
+    parsed = (parse_account_statement(row[0]) for row in session.rows(f"SHOW GRANTS FOR {quoted(name)}"))
+    # MariaDB prints what a role has from its own roles beside its own grants.
+    grants = [item for item in parsed if item.grantee == name and item.privileges != ("USAGE",)]
+    if not flavour.is_mariadb:
+        clauses, defaults = flavour.split_default_roles(clauses)
+        if defaults:
+            text = f"ALTER USER {quoted(name)} {defaults}"
+            grants.append(AccountStatement(DEFAULT_ROLE, name, other=Name(defaults, None), text=text))
+    return Account(name, is_role, clauses, tuple(grants))
+
+
+def account_in_use(session: Session) -> Name:
+    """The account that a session is authenticated as."""
+    user, _at, host = str(session.value("SELECT CURRENT_USER()")).rpartition("@")
+    return Name(user, host)
+
+
+def existence_statements(account: Account, flavour: Flavour) -> list[str]:
+    """Statements that make an account be there, with its login; a bootstrap account is never altered."""
+    if account.name == PUBLIC:
+        return []
+    name = quoted(account.name)
+    if account.is_role:
+        return [f"CREATE ROLE IF NOT EXISTS {name}"]
+    created = f"CREATE USER IF NOT EXISTS {name} {account.clauses}".rstrip()
+    if (account.name.user, account.name.host) in flavour.bootstrap_accounts:
+        return [created]
+    return [created, f"ALTER USER {name} {complete_clauses(account.clauses, flavour)}".rstrip()]
+
+
+def complete_clauses(clauses: str, flavour: Flavour) -> str:
+    """The clauses of an account with the defaults spelled out, so that altering an account leaves nothing behind.
+
+    MySQL prints them all; MariaDB leaves the defaults out.
+    """
+    if not flavour.is_mariadb:
+        return clauses
+    sections = clause_sections(clauses)
+    limits = limits_of(sections)
+    parts = [
+        sections.get("IDENTIFIED", "IDENTIFIED VIA mysql_native_password USING ''"),
+        sections.get("REQUIRE", "REQUIRE NONE"),
+        "WITH " + " ".join(f"{name} {limits.get(name, '0')}" for name in _LIMITS),
+        sections.get("ACCOUNT", "ACCOUNT UNLOCK"),
+        sections.get("PASSWORD EXPIRE", "PASSWORD EXPIRE DEFAULT"),
+    ]
+    return " ".join(parts)
+
+
+def limits_of(sections: Mapping[str, str]) -> dict[str, str]:
+    """The resource limits in the clauses of an account: name -> number."""
+    words = sections.get("WITH", "").split()[1:]
+    return dict(zip(words[0::2], words[1::2]))
+
+
+def grant_statements(account: Account, objects: bool) -> list[str]:
+    """What an account was granted, as SQL: either on tables and routines, or everything else."""
+    return [grant.text for grant in account.grants if (grant.level in OBJECT_LEVELS) == objects]
+
+
+def statements_of(account: Account, flavour: Flavour) -> list[str]:
+    """All statements of an account."""
+    return existence_statements(account, flavour) + [grant.text for grant in account.grants]
+
+
+def masked(statements: Sequence[str]) -> str:
+    """Statements with every hash masked: whatever stands in quotes or as a number behind the login's keywords."""
+    return "".join(f"{mask_login(statement)};\n" for statement in statements)
+
+
+def mask_login(statement: str) -> str:
+    """A statement with the hashes of its login masked."""
+    parsed = parse_account_statement(statement)
+    if parsed.level not in (CREATE_USER, ALTER_USER):
+        return statement
+    login = clause_sections(statement).get("IDENTIFIED")
+    return statement if login is None else statement.replace(login, _HASH.sub("'***'", login))
+
+
+def export_sql(accounts: Sequence[Account], flavour: Flavour) -> str:
+    """All accounts as one script, in the order that a server without any of them needs."""
+    ordered = sorted(accounts, key=lambda account: not account.is_role)
+    lines = ["-- Accounts: roles, users, memberships and grants, with the hashes of the passwords"]
+    lines += [f"{statement};" for account in ordered for statement in existence_statements(account, flavour)]
+    # Memberships first: a default role must have been granted.
+    plain = [(account, grant) for account in ordered for grant in account.grants if grant.level not in OBJECT_LEVELS]
+    for wanted in (ROLE, None, DEFAULT_ROLE):
+        lines += [
+            f"{grant.text};"
+            for _account, grant in plain
+            if grant.level == wanted or (wanted is None and grant.level not in (ROLE, DEFAULT_ROLE))
+        ]
+    lines.append(OBJECTS_MARK)
+    lines += [f"{statement};" for account in ordered for statement in grant_statements(account, True)]
+    return "\n".join(lines) + "\n"
+
+
+def read_script(script: str) -> list[AccountStatement]:
+    """The statements of a script that :func:`export_sql` wrote, in order."""
+    return [parse_account_statement(statement.text) for statement in split_statements(script)]
+
+
+def by_account(statements: Iterable[AccountStatement]) -> dict[Name, list[AccountStatement]]:
+    """Statements by the account that they are about, each in order."""
+    grouped: dict[Name, list[AccountStatement]] = {}
+    for statement in statements:
+        grouped.setdefault(statement.grantee, []).append(statement)
+    return grouped
+
+
+def missing_objects(server: Server, accounts: Sequence[Account]) -> tuple[list[Account], list[str]]:
+    """The accounts without grants on tables and routines that do not exist, which no server would take.
+
+    Returns:
+        The accounts, and what was left out, each as a sentence.
+    """
+    wanted = {
+        (grant.level, grant.database or "", grant.object or "")
+        for account in accounts
+        for grant in account.grants
+        if grant.level in OBJECT_LEVELS
+    }
+    if not wanted:
+        return list(accounts), []
+    with server.session() as session, explaining("looking for the objects of grants"):
+        there = {
+            (TABLE, *row) for row in session.rows("SELECT table_schema, table_name FROM information_schema.tables")
+        }
+        there |= {
+            (kind.lower(), database, name)
+            for kind, database, name in session.rows(
+                "SELECT routine_type, routine_schema, routine_name FROM information_schema.routines"
+            )
+        }
+    gone = wanted - there
+    omissions = [
+        f"A grant on the {level} {database}.{name} was left out: it does not exist."
+        for level, database, name in sorted(gone)
+    ]
+    kept = [
+        replace(
+            account,
+            grants=tuple(
+                grant for grant in account.grants if (grant.level, grant.database or "", grant.object or "") not in gone
+            ),
+        )
+        for account in accounts
+    ]
+    return kept, omissions

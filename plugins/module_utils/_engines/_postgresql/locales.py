@@ -1,0 +1,61 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a server has the locale that a database needs. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import psycopg_error
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import literal
+
+if TYPE_CHECKING:
+    from psycopg import Connection as Session
+
+_ALWAYS_THERE = frozenset({"C", "POSIX"})
+#: Locale of the builtin provider -> first version that has it.
+_BUILTIN = {"C": 170000, "C.UTF-8": 170000, "PG_UNICODE_FAST": 180000}
+
+
+def missing_locale(session: Session[Any], version: int, properties: Mapping[str, Any]) -> Optional[str]:
+    """What is missing for creating a database with its recorded locale; None if nothing is.
+
+    The server is asked to make a temporary collation of that locale in a transaction that is rolled back: it loads the
+    locale as it would for a database.
+    """
+    provider = properties.get("locale_provider", "libc")
+    if provider == "builtin":
+        locale = str(properties["locale"])
+        if version < _BUILTIN.get(locale, 10**9):
+            return f"the server has no builtin locale {locale!r}: restore to a newer version of PostgreSQL."
+    names = {properties["lc_collate"], properties["lc_ctype"]} - _ALWAYS_THERE
+    for name in sorted(names):
+        said = _refusal(session, f"provider = libc, locale = {literal(name)}")
+        if said is not None:
+            return (
+                f"the server's host has no locale {name!r} ({said}): install it (on Debian: add it to /etc/locale.gen, run"
+                " locale-gen, and restart the server)."
+            )
+    if provider == "icu":
+        rules = f", rules = {literal(properties['icu_rules'])}" if properties.get("icu_rules") else ""
+        said = _refusal(session, f"provider = icu, locale = {literal(properties['locale'])}{rules}")
+        if said is not None:
+            return f"the server does not accept the ICU locale {properties['locale']!r} ({said}): install a build with ICU."
+    return None
+
+
+def _refusal(session: Session[Any], options: str) -> Optional[str]:
+    """What the server says against a collation; None if it accepts it."""
+    session.execute("BEGIN")
+    try:
+        session.execute(f"CREATE COLLATION pg_temp.backupdb_probe ({options})")
+    except psycopg_error() as error:
+        said = " ".join(str(error).split())
+        # A collation must fit the encoding of the database that asks; what does not was loaded all the same.
+        return None if "does not match" in said or "not supported for" in said else said
+    finally:
+        session.execute("ROLLBACK")
+    return None

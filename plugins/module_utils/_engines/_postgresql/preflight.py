@@ -1,0 +1,318 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether, and how, a set can be restored to a server. Changes nothing. Private to this collection."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import (
+    INITIAL_DATABASES,
+    Server,
+    has_user_objects,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.locales import missing_locale
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import (
+    DEFAULT_TABLESPACE,
+    roles_named,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import Roles
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import is_shadow, sessions_in
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import (
+    free_bytes,
+    has_room,
+    room_for,
+    way_to,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
+    Tools,
+    choose,
+    major_of,
+    package,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import SKIP, ArtefactReader, RestoreRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, MissingProgram
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
+
+if TYPE_CHECKING:
+    from psycopg import Connection as Session
+
+#: Room that a database needs on the target in relation to its recorded size; a restored one is smaller or equal.
+_ROOM = 1.0
+_LONGEST_NAME = 63
+
+
+@dataclass
+class Findings:
+    """What was found; :attr:`problems` forbid the restore.
+
+    Args:
+        databases: recorded name -> target name of those to restore.
+        skipped: target names that exist and stay.
+        replaced: target names of initdb's own databases that are empty and will be replaced.
+        tools: the programs to restore with; None if there are none that could.
+    """
+
+    databases: dict[str, str] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    tools: Optional[Tools] = None
+
+
+def recorded_settings(reader: ArtefactReader) -> Mapping[str, Any]:
+    """The settings artefact of a set, which holds the roles as data too.
+
+    Raises:
+        DamagedSet: the set has none.
+    """
+    found = reader.manifest.artefact("settings")
+    if found is None:
+        raise DamagedSet("The set holds no settings, which every backup writes.", "restore another set")
+    data = read_json(reader.path(found))
+    if not isinstance(data, dict):
+        raise DamagedSet("The settings of the set are malformed.", "restore another set")
+    return data
+
+
+def recorded_roles(settings: Mapping[str, Any]) -> Roles:
+    """The roles in the settings of a set.
+
+    Raises:
+        DamagedSet: they are malformed.
+    """
+    try:
+        return Roles.from_json(settings["roles"])
+    except (KeyError, TypeError) as error:
+        raise DamagedSet(f"The roles of the set are malformed: {error!r}.", "restore another set") from None
+
+
+def artefact_of(reader: ArtefactReader, name: str) -> Artefact:
+    """The archive of a database.
+
+    Raises:
+        DamagedSet: the set has none.
+    """
+    found = reader.manifest.artefact("database", name)
+    if found is None or reader.manifest.database(name) is None:
+        raise DamagedSet(f"The set holds no database {name!r}.", "name a database that the set has")
+    return found
+
+
+class Preflight:
+    """Looks at a set and a server.
+
+    Args:
+        access: the way to the server.
+        session: to its maintenance database.
+        server: what it is.
+        request: what to restore.
+        reader: the set.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        session: Session[Any],
+        server: Server,
+        request: RestoreRequest,
+        reader: ArtefactReader,
+    ) -> None:
+        self._access = access
+        self._session = session
+        self._server = server
+        self._request = request
+        self._reader = reader
+        self._found = Findings()
+
+    def run(self, recorded: Roles, existing: Roles) -> Findings:
+        """Find out everything.
+
+        Args:
+            recorded: the roles of the set.
+            existing: the roles of the server.
+        """
+        found = self._found
+        if self._server.standby:
+            found.problems.append("The server is a standby, which cannot be changed: restore to its primary.")
+        for name, target in self._request.databases.items():
+            self._consider(name, target)
+        databases = [self._recorded(name) for name in found.databases]
+        source = major_of(self._reader.manifest.server_version)
+        if source > self._server.major and databases:
+            found.problems.append(
+                f"The set is of PostgreSQL {source} and the server is {self._server.major}: a dump does not load into"
+                f" an older version. Restore to PostgreSQL {source} or newer."
+            )
+        else:
+            self._choose_tools()
+        found.problems += self._privileges(recorded if self._request.roles == "all" else None, databases)
+        there = existing.names | (recorded.names if self._request.roles == "all" else frozenset())
+        for database in databases:
+            found.problems += self._database_problems(database, there)
+        found.problems += self._extensions(databases)
+        found.problems += self._space(databases)
+        return found
+
+    def _recorded(self, name: str) -> Database:
+        artefact_of(self._reader, name)
+        return next(database for database in self._reader.manifest.databases if database.name == name)
+
+    def _consider(self, name: str, target: str) -> None:
+        found = self._found
+        self._recorded(name)
+        if not target or len(target.encode("utf-8")) > _LONGEST_NAME or "\0" in target or is_shadow(target):
+            found.problems.append(
+                f"{target!r} cannot be the name of a database: at most {_LONGEST_NAME} bytes, no NUL."
+            )
+        elif target == "template0":
+            found.problems.append("template0 belongs to the server and is never replaced: choose another name.")
+        elif self._server.database(target) is None:
+            found.databases[name] = target
+        elif target in INITIAL_DATABASES and self._is_empty(target):
+            found.databases[name] = target
+            found.replaced.append(target)
+            busy = sessions_in(self._session, target, self._access.backends)
+            if busy:
+                found.problems.append(
+                    f"The empty database {target!r} is to be replaced, and sessions use it: {'; '.join(busy[:5])}."
+                    " End them, then run again."
+                )
+        elif self._request.if_exists == SKIP:
+            found.skipped.append(target)
+        else:
+            found.problems.append(
+                f"The database {target!r} exists already and is left as it is: restore under another name, drop it,"
+                " or skip existing ones (if_exists: skip)."
+            )
+
+    def _is_empty(self, name: str) -> bool:
+        database = self._server.database(name)
+        if database is None or not database.properties["allow_connections"] or not database.properties["connectable"]:
+            return False
+        if name == self._session.info.dbname:
+            return not has_user_objects(self._session)
+        with self._access.session(name) as session:
+            return not has_user_objects(session)
+
+    def _choose_tools(self) -> None:
+        found = self._found
+        newest = 0
+        for name in found.databases:
+            artefact = artefact_of(self._reader, name)
+            header = archive.read_header(self._reader.path(artefact))
+            if header.oldest_reader is None:
+                form = ".".join(str(number) for number in header.format)
+                found.problems.append(
+                    f"The dump of {name!r} has archive format {form}, written by pg_dump {header.program or '?'};"
+                    " no pg_restore that this collection knows reads it."
+                    f" Install {package(major_of(header.program))} and a newer version of this collection."
+                )
+                return
+            newest = max(newest, header.oldest_reader, major_of(str(artefact.details.get("pg_dump", "0"))))
+        try:
+            found.tools = choose(self._server.major, newest)
+        except MissingProgram as error:
+            found.problems.append(str(error))
+
+    def _privileges(self, recorded: Optional[Roles], databases: Sequence[Database]) -> Iterator[str]:
+        server = self._server
+        if server.superuser:
+            return
+        if databases and not server.create_database:
+            yield f"{server.user} may not create databases: use a superuser, or give it CREATEDB."
+        if recorded is not None and recorded.roles and not server.create_role:
+            yield f"{server.user} may not create roles: use a superuser, give it CREATEROLE, or restore without roles."
+        self._found.warnings.append(
+            f"{server.user} is not a superuser: whatever only a superuser may create or own makes the restore fail."
+        )
+
+    def _database_problems(self, database: Database, roles: frozenset[str]) -> Iterator[str]:
+        properties = database.properties
+        name = database.name
+        missing = sorted((roles_named(properties) | self._roles_in(database)) - roles)
+        missing = [role for role in missing if not role.startswith("pg_")]
+        if missing:
+            yield (
+                f"Roles that the database {name!r} names do not exist: {', '.join(missing[:20])}."
+                " Restore the roles too, or create them first."
+            )
+        known = self._session.execute("SELECT pg_catalog.pg_char_to_encoding(%s)", (properties["encoding"],)).fetchone()
+        if known is None or known[0] < 0:
+            yield f"The server does not know the encoding {properties['encoding']} of the database {name!r}."
+        else:
+            trouble = missing_locale(self._session, self._server.number, properties)
+            if trouble is not None:
+                yield f"The database {name!r} cannot be created: {trouble}"
+        for tablespace in sorted(
+            {properties.get("tablespace", DEFAULT_TABLESPACE), *self._details(database, "tablespaces")}
+        ):
+            if not self._has_tablespace(tablespace):
+                yield (
+                    f"The tablespace {tablespace!r} of the database {name!r} does not exist: make a directory that belongs"
+                    f" to the server's account, then CREATE TABLESPACE {tablespace} LOCATION '/that/directory'."
+                )
+
+    def _roles_in(self, database: Database) -> frozenset[str]:
+        return frozenset(self._details(database, "roles"))
+
+    def _details(self, database: Database, key: str) -> Sequence[Any]:
+        return artefact_of(self._reader, database.name).details.get(key) or ()
+
+    def _has_tablespace(self, name: str) -> bool:
+        query = "SELECT FROM pg_catalog.pg_tablespace WHERE spcname = %s"
+        return self._session.execute(query, (name,)).fetchone() is not None
+
+    def _extensions(self, databases: Sequence[Database]) -> Iterator[str]:
+        wanted: dict[tuple[str, str], list[str]] = {}
+        for database in databases:
+            for name, version in self._details(database, "extensions"):
+                wanted.setdefault((name, version), []).append(database.name)
+        for (name, version), users in sorted(wanted.items()):
+            query = "SELECT version FROM pg_catalog.pg_available_extension_versions WHERE name = %s ORDER BY 1"
+            there = [row[0] for row in self._session.execute(query, (name,))]
+            used_by = ", ".join(repr(user) for user in users[:5])
+            if not there:
+                yield (
+                    f"The extension {name} {version}, used by {used_by}, is not installed on the server's host:"
+                    f" install its package (on Debian: postgresql-{self._server.major}-{name.replace('_', '-')}, or"
+                    f" postgresql-contrib)."
+                )
+            elif version not in there:
+                self._found.warnings.append(
+                    f"The extension {name} was {version} in {used_by}; the server's host has {', '.join(there)}."
+                )
+
+    def _space(self, databases: Sequence[Database]) -> Iterator[str]:
+        needed = int(sum(database.size for database in databases) * _ROOM)
+        directory = self._server.facts.get("data_directory")
+        local = self._access.is_local_socket or self._access.host in ("localhost", "127.0.0.1", "::1")
+        if local and directory and needed:
+            free = free_bytes(str(directory))
+            if free is not None and free < needed:
+                yield (
+                    f"The databases need about {needed >> 20} MiB and {directory} has {free >> 20} MiB free:"
+                    " free space, or restore fewer databases."
+                )
+        largest = max((self._temporary_bytes(database) for database in databases), default=0)
+        if largest and not has_room(largest):
+            yield (
+                f"pg_restore needs about {largest >> 20} MiB of temporary space, and {tempfile.gettempdir()} has less:"
+                " free space, or set TMPDIR to a larger file system."
+            )
+
+    def _temporary_bytes(self, database: Database) -> int:
+        if self._found.tools is None:
+            return 0
+        artefact = artefact_of(self._reader, database.name)
+        way = way_to(self._reader.path(artefact), self._found.tools, self._access.account)
+        return room_for(way, artefact, database)

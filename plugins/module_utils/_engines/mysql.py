@@ -1,0 +1,95 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The engine for MySQL and MariaDB. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql import backup, instructions, preflight, prove
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import inspect
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.restore import Restore
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import (
+    export_sql,
+    masked,
+    missing_objects,
+    read_accounts,
+    statements_of,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import (
+    ArtefactReader,
+    ArtefactWriter,
+    BackupOutcome,
+    BackupPlan,
+    BackupRequest,
+    Engine,
+    RestoreOutcome,
+    RestorePlan,
+    RestoreRequest,
+    RolesExport,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, InstanceInfo, Manifest
+from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
+
+
+class MysqlEngine(Engine):
+    """MySQL and MariaDB: one engine; what differs is in ``_mysql/flavour.py``."""
+
+    name = "mysql"
+
+    def __init__(self, connection: Connection, reporter: Reporter) -> None:
+        super().__init__(connection, reporter)
+        self._opened: Optional[Server] = None
+
+    @property
+    def _server(self) -> Server:
+        if self._opened is None:
+            self._opened = Server(self.connection)
+        return self._opened
+
+    def inspect(self) -> InstanceInfo:
+        """Connect and look; raises ConnectionFailed, MissingProgram."""
+        return inspect(self._server)
+
+    def plan_backup(self, request: BackupRequest) -> BackupPlan:
+        """What a backup would do; raises UsageError for a pattern that matches nothing."""
+        return backup.plan_backup(self._server, request)
+
+    def backup(self, request: BackupRequest, plan: BackupPlan, writer: ArtefactWriter) -> BackupOutcome:
+        """Dump the planned databases through the writer."""
+        return backup.Backup(self._server, request, plan, writer, self.reporter).run()
+
+    def export_roles(self) -> RolesExport:
+        """Users, roles, memberships, grants and hashes."""
+        flavour = self._server.flavour
+        accounts, omissions = missing_objects(self._server, read_accounts(self._server))
+        return RolesExport(
+            export_sql(accounts, flavour).encode("utf-8"),
+            {str(account.name): masked(statements_of(account, flavour)) for account in accounts},
+            tuple(omissions),
+        )
+
+    def plan_restore(self, request: RestoreRequest, reader: ArtefactReader) -> RestorePlan:
+        """What a restore would do, from the manifest, the accounts and the server alone."""
+        return preflight.plan_restore(self._server, request, reader).plan
+
+    def restore(self, request: RestoreRequest, plan: RestorePlan, reader: ArtefactReader) -> RestoreOutcome:
+        """Restore as planned. No database ever has its final name before it is complete."""
+        found = preflight.again(self._server, request, plan, reader)
+        return Restore(self._server, request, found, reader, self.reporter).run()
+
+    def prove(self, databases: Sequence[str], level: str, jobs: int = 1, instance: bool = True) -> Proof:
+        """The proof of some databases, as the server is now; with its accounts if asked."""
+        return prove.prove(self._server, databases, level, jobs, instance)
+
+    def restore_instructions(self, manifest: Manifest) -> str:
+        """The engine's part of RESTORE.md."""
+        return instructions.instructions(manifest)
+
+    def close(self) -> None:
+        """Nothing stays open between calls."""

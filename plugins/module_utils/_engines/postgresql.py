@@ -1,0 +1,335 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The engine of PostgreSQL. Private to this collection.
+
+What it is made of is in the package ``_postgresql``; this file puts the parts together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import instance, roles_restore, staging
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import roles as roles_of
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import (
+    PLAIN_SETTINGS,
+    Access,
+    explained,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import (
+    Dumped,
+    Dumper,
+    Settings,
+    prove_database,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instructions import restore_instructions
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import (
+    Findings,
+    Preflight,
+    recorded_roles,
+    recorded_settings,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.proof_instance import instance_objects
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Loader
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.run_restore import RestoreRun
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.settings import (
+    read_settings,
+    read_tablespaces,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import (
+    Shadows,
+    drop,
+    is_shadow,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
+    choose,
+    installed,
+    zstd_program,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Task, Team
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import (
+    ArtefactReader,
+    ArtefactWriter,
+    BackupOutcome,
+    BackupPlan,
+    BackupRequest,
+    Engine,
+    RestoreOutcome,
+    RestorePlan,
+    RestoreRequest,
+    RolesExport,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, Database, InstanceInfo, Manifest
+from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, Proof, ProofObject
+
+if TYPE_CHECKING:
+    from psycopg import Connection as Session
+
+#: A dump in a set in relation to the database on disk, estimated with care: compressed text without indexes.
+_STORED = 0.5
+_SMALLEST_STORED = 64 << 10
+
+
+class PostgresqlEngine(Engine):
+    """PostgreSQL 12 and newer."""
+
+    name = "postgresql"
+
+    def __init__(self, connection: Connection, reporter: Reporter) -> None:
+        super().__init__(connection, reporter)
+        self._access = Access(connection)
+        self._lasting: Optional[Session[Any]] = None
+        self._server: Optional[instance.Server] = None
+
+    # looking
+
+    def inspect(self) -> InstanceInfo:
+        """Connect and look."""
+        server = self._look(again=True)
+        return self._info(server)
+
+    def _session(self) -> Session[Any]:
+        """A session to the maintenance database that stays open between calls."""
+        if self._lasting is None or self._lasting.closed:
+            self._lasting = self._access.open()
+        return self._lasting
+
+    def _look(self, again: bool = False) -> instance.Server:
+        if self._server is None or again:
+            with self._access.session(settings=PLAIN_SETTINGS) as session, explained("looking at the server"):
+                self._server = instance.look(session)
+        return self._server
+
+    def _info(self, server: instance.Server) -> InstanceInfo:
+        tools = {"psycopg": str(server.facts["driver"])}
+        with contextlib.suppress(MissingProgram):
+            chosen = choose(server.major)
+            tools.update(pg_dump=chosen.version, pg_restore=chosen.version)
+        if "pg_dump" not in tools and installed():
+            tools.update(pg_dump=installed()[-1].version, pg_restore=installed()[-1].version)
+        with contextlib.suppress(MissingProgram):
+            tools["zstd"] = zstd_program()[1]
+        return InstanceInfo(
+            engine=self.name,
+            flavour=self.name,
+            version=server.version,
+            version_number=(server.number // 10000, server.number % 10000, 0),
+            address=self._access.address,
+            user=server.user,
+            databases=[database for database in server.databases if not is_shadow(database.name)],
+            tools=tools,
+            missing_privileges=instance.general_privileges(server),
+            facts={**server.facts, "superuser": server.bootstrap, "standby": server.standby},
+        )
+
+    # backup
+
+    def plan_backup(self, request: BackupRequest) -> BackupPlan:
+        """What a backup would do."""
+        server = self._look(again=True)
+        initial = frozenset() if self._template1_is_used(server) else frozenset({instance.TEMPLATE1})
+        there = [database for database in server.databases if not is_shadow(database.name)]
+        chosen = instance.select(there, request.databases, request.exclude_databases, initial)
+        problems, warnings = [], []
+        if not chosen:
+            raise UsageError("No database is left to back up.", "correct databases and exclude_databases")
+        for program in (functools.partial(choose, server.major), zstd_program):
+            try:
+                program()
+            except MissingProgram as error:
+                problems.append(str(error))
+        for database in chosen:
+            found = instance.readability(self._access, server, database)
+            problems += found.problems
+            warnings += found.warnings
+        if not server.read_hashes:
+            warnings.append(_no_hashes(server))
+        return BackupPlan(
+            info=self._info(server),
+            databases=chosen,
+            problems=problems,
+            warnings=warnings,
+            estimated_bytes=self._estimate(server, chosen, request.jobs),
+        )
+
+    def _template1_is_used(self, server: instance.Server) -> bool:
+        database = server.database(instance.TEMPLATE1)
+        if database is None or not database.properties["allow_connections"] or not database.properties["connectable"]:
+            return False
+        with self._access.session(instance.TEMPLATE1) as session, explained("looking at template1"):
+            return instance.has_user_objects(session)
+
+    @staticmethod
+    def _estimate(server: instance.Server, databases: Sequence[Database], jobs: int) -> int:
+        stored = sum(max(_SMALLEST_STORED, int(database.size * _STORED)) for database in databases)
+        with contextlib.suppress(MissingProgram):
+            if not choose(server.major).zstd:
+                # Written plain and compressed then: the databases at work lie there both ways for a moment.
+                stored += int(sum(database.size for database in databases[:jobs]) * (1 - _STORED))
+        return stored
+
+    def backup(self, request: BackupRequest, plan: BackupPlan, writer: ArtefactWriter) -> BackupOutcome:
+        """Dump the planned databases."""
+        server = self._look()
+        tools = choose(server.major)
+        self.reporter.phase("roles and settings")
+        snapshot_at = datetime.now(timezone.utc)
+        with explained("reading roles and settings"):
+            roles = roles_of.read_roles(self._session(), server.number, server.read_hashes)
+            with self._access.session(settings={}) as session:
+                settings, omissions = read_settings(session, server.number)
+            settings["roles"] = roles.to_json()
+        if not server.read_hashes:
+            omissions.append(_no_hashes(server))
+        self.reporter.phase("dump")
+        team = Team(request.jobs, self._access)
+        level = Settings(tools, server.number, request.compression_level, request.proof_level == CONTENT)
+        total = sum(database.size for database in plan.databases)
+        with Dumper(self._access, team, writer, self.reporter, level) as dumper:
+            tasks: list[Task[Dumped]] = [
+                Task(database.size, functools.partial(dumper.dump, database)) for database in plan.databases
+            ]
+            dumped = team.run(tasks, lambda: self.reporter.progress("dumping databases", dumper.written, total))
+        self.reporter.phase("")
+        return BackupOutcome(
+            snapshot_at=min([item.snapshot_at for item in dumped], default=snapshot_at),
+            databases=[item.database for item in dumped],
+            roles_sql=roles_of.script(roles),
+            settings=settings,
+            proof=Proof(
+                engine=self.name,
+                flavour=self.name,
+                server_version=server.version,
+                level=request.proof_level,
+                instance=tuple(instance_objects(roles, settings["tablespaces"])),
+                databases={item.database.name: item.proof for item in dumped},
+            ),
+            omissions=omissions,
+            details={"facts": dict(server.facts), "superuser": server.bootstrap},
+        )
+
+    def export_roles(self) -> RolesExport:
+        """Roles, memberships, grants on parameters and password verifiers."""
+        server = self._look()
+        with explained("reading roles"):
+            roles = roles_of.read_roles(self._session(), server.number, server.read_hashes)
+        omissions = [] if server.read_hashes else [_no_hashes(server)]
+        return RolesExport(roles_of.script(roles), roles_of.masked(roles), omissions)
+
+    # restore
+
+    def plan_restore(self, request: RestoreRequest, reader: ArtefactReader) -> RestorePlan:
+        """What a restore would do."""
+        server = self._look(again=True)
+        recorded = recorded_roles(recorded_settings(reader))
+        with explained("looking at the server"):
+            existing = roles_of.read_roles(self._session(), server.number, server.read_hashes)
+            found = self._preflight(request, reader, server, recorded, existing)
+        planned = roles_restore.changes(recorded, existing) if request.roles == "all" else []
+        return RestorePlan(
+            info=self._info(server),
+            databases=found.databases,
+            skipped=found.skipped,
+            roles=roles_restore.texts(planned),
+            problems=found.problems,
+            warnings=found.warnings,
+        )
+
+    def _preflight(
+        self,
+        request: RestoreRequest,
+        reader: ArtefactReader,
+        server: instance.Server,
+        recorded: roles_of.Roles,
+        existing: roles_of.Roles,
+    ) -> Findings:
+        return Preflight(self._access, self._session(), server, request, reader).run(recorded, existing)
+
+    def restore(self, request: RestoreRequest, plan: RestorePlan, reader: ArtefactReader) -> RestoreOutcome:
+        """Restore as planned."""
+        server = self._look(again=True)
+        recorded = recorded_roles(recorded_settings(reader))
+        done: list[str] = []
+        with explained("restoring roles"):
+            session = self._session()
+            self._sweep(session, server)
+            existing = roles_of.read_roles(session, server.number, server.read_hashes)
+            found = self._preflight(request, reader, server, recorded, existing)
+            if request.roles == "all":
+                self.reporter.phase("roles")
+                planned = roles_restore.changes(recorded, existing)
+                roles_restore.apply(session, planned, server.superuser)
+                done = roles_restore.texts(planned)
+        self.close()
+        databases = {name: plan.databases[name] for name in found.databases if name in plan.databases}
+        if not databases or found.tools is None:
+            self.reporter.phase("")
+            return RestoreOutcome((), done)
+        roles = existing.names | (recorded.names if request.roles == "all" else frozenset())
+        team = Team(request.jobs, self._access)
+        loader = Loader(self._access, team, self.reporter, server, found.tools, request.analyze, roles)
+        restored = RestoreRun(self._access, self.reporter, server, loader, team).restore(
+            reader, databases, found.replaced
+        )
+        self.reporter.phase("")
+        return RestoreOutcome(restored, done)
+
+    def _sweep(self, session: Session[Any], server: instance.Server) -> None:
+        for path in staging.sweep():
+            self.reporter.warn(f"Removed {path}, temporary files of a run that died.")
+        for name in Shadows.leftovers(session, [database.name for database in server.databases]):
+            drop(self._access, session, name, server.number)
+            self.reporter.warn(f"Removed {name}, the unfinished restore of a run that died.")
+
+    # proof
+
+    def prove(self, databases: Sequence[str], level: str, jobs: int = 1, instance: bool = True) -> Proof:
+        """The proof of some databases as the server is now."""
+        server = self._look(again=True)
+        objects: Sequence[ProofObject] = ()
+        if instance:
+            with explained("reading roles"):
+                roles = roles_of.read_roles(self._session(), server.number, server.read_hashes)
+                objects = tuple(instance_objects(roles, read_tablespaces(self._session())))
+        chosen = []
+        for name in databases:
+            database = server.database(name)
+            if database is None:
+                raise UsageError(f"There is no database {name!r} on the server.", "correct the name")
+            chosen.append(database)
+        team = Team(jobs, self._access)
+        work = functools.partial(prove_database, self._access, team, server.number, level == CONTENT)
+        tasks = [Task(database.size, functools.partial(work, database)) for database in chosen]
+        proven = team.run(tasks)
+        return Proof(
+            engine=self.name,
+            flavour=self.name,
+            server_version=server.version,
+            level=level,
+            instance=objects,
+            databases={database.name: items for database, items in zip(chosen, proven)},
+        )
+
+    def restore_instructions(self, manifest: Manifest) -> str:
+        """The engine's part of RESTORE.md."""
+        return restore_instructions(manifest)
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._lasting = None
+        self._access.close()
+
+
+def _no_hashes(server: instance.Server) -> str:
+    return (
+        f"The password hashes of roles are not in the backup: {server.user} cannot read pg_authid. After a rebuild the"
+        " passwords have to be set again."
+    )

@@ -1,0 +1,133 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading a sealed set, and finding what is wrong with it. Private to this collection."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from typing import Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._layout import MANIFEST, SUMS, files_below, hash_file
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Manifest
+
+_MANIFEST_LIMIT = 256 << 20
+
+
+class SetReader:
+    """A sealed set.
+
+    Args:
+        path: its directory.
+
+    Raises:
+        DamagedSet: it has no manifest, or one that is not what was written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.directory = path
+        self._sums = self._read_sums()
+        self.manifest = self._read_manifest()
+
+    def _read_sums(self) -> dict[str, str]:
+        sums = {}
+        for line in self._read(SUMS).decode("ascii", "replace").splitlines():
+            sha256, separator, path = line.partition("  ")
+            if not separator:
+                raise self._damaged(f"{SUMS} is malformed")
+            sums[path] = sha256
+        return sums
+
+    def _read_manifest(self) -> Manifest:
+        data = self._read(MANIFEST)
+        if hashlib.sha256(data).hexdigest() != self._sums.get(MANIFEST):
+            raise self._damaged(f"{MANIFEST} is not what {SUMS} says")
+        try:
+            manifest = Manifest.from_json(json.loads(data.decode("utf-8", "surrogateescape")))
+        except ValueError as error:
+            raise self._damaged(f"{MANIFEST} is not valid JSON: {error}") from None
+        return manifest
+
+    def _read(self, name: str) -> bytes:
+        path = os.path.join(self.directory, name)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            raise self._damaged(f"{name} is missing") from None
+        except OSError as error:
+            raise RepositoryError(
+                f"{path} cannot be read: {error.strerror}.", "run the task with become, or correct owner and mode"
+            ) from error
+        with os.fdopen(descriptor, "rb") as stream:
+            data = stream.read(_MANIFEST_LIMIT + 1)
+        if len(data) > _MANIFEST_LIMIT:
+            raise self._damaged(f"{name} is larger than any real one")
+        return data
+
+    def _damaged(self, what: str) -> DamagedSet:
+        return DamagedSet(f"The set {self.directory} is damaged: {what}.", "restore another set, or a copy of this one")
+
+    def artefact(self, kind: str, name: Optional[str] = None) -> Artefact:
+        """The artefact of a kind and name.
+
+        Raises:
+            DamagedSet: the set has none.
+        """
+        found = self.manifest.artefact(kind, name)
+        if found is None:
+            raise self._damaged(f"it holds no {kind}" + (f" {name!r}" if name else ""))
+        return found
+
+    def path(self, artefact: Artefact) -> str:
+        """Absolute path of an artefact."""
+        return os.path.join(self.directory, artefact.path)
+
+    def check_sizes(self, artefact: Artefact) -> list[str]:
+        """What is wrong with an artefact as far as names and sizes tell; empty if nothing is."""
+        problems = []
+        for entry in artefact.files:
+            path = os.path.join(self.directory, entry.path)
+            try:
+                status = os.lstat(path)
+            except FileNotFoundError:
+                problems.append(f"{entry.path} is missing")
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                problems.append(f"{entry.path} is not a regular file")
+            elif status.st_size != entry.size:
+                problems.append(f"{entry.path} has {status.st_size} bytes instead of {entry.size}")
+        return problems
+
+    def check_contents(self, artefact: Artefact) -> list[str]:
+        """What is wrong with an artefact, every byte read; empty if nothing is."""
+        problems = self.check_sizes(artefact)
+        if problems:
+            return problems
+        for entry in artefact.files:
+            if hash_file(os.path.join(self.directory, entry.path))[1] != entry.sha256:
+                problems.append(f"{entry.path} was altered: its SHA-256 differs")
+            elif self._sums.get(entry.path) != entry.sha256:
+                problems.append(f"{entry.path} has another SHA-256 in {SUMS} than in {MANIFEST}")
+        return problems
+
+    def unexpected(self) -> list[str]:
+        """Files in the set that the manifest does not name, relative to the set."""
+        named = {entry.path for artefact in self.manifest.artefacts for entry in artefact.files}
+        named |= {MANIFEST, SUMS}
+        present = (os.path.relpath(path, self.directory) for path in files_below(self.directory))
+        return [path for path in present if path not in named]
+
+    def verify(self, artefact: Artefact) -> None:
+        """Make sure that every file of an artefact is there, with its size and SHA-256.
+
+        Raises:
+            DamagedSet: names every file that is not.
+        """
+        problems = self.check_contents(artefact)
+        if problems:
+            raise self._damaged("; ".join(problems[:10]))

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What happens to a module that is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import BUILD
+
+PROGRAM = """
+import os, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._entry import stopped_by_signals
+from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, run
+
+def work(number):
+    run(Command(["sleep", "1000"]))
+
+try:
+    with stopped_by_signals():
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                futures = [pool.submit(work, number) for number in range(6)]
+                print("ready", flush=True)
+                for future in futures:
+                    future.result()
+        finally:
+            print("cleaned", flush=True)
+except BackupError as error:
+    print(type(error).__name__, error.message, flush=True)
+"""
+
+
+def children(pid: int) -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                if int(fields[1]) == pid:
+                    found.append((entry / "cmdline").read_bytes().decode())
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_f10_a_signal_ends_programs_of_every_thread_and_runs_the_cleaning(number: signal.Signals) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(BUILD)}
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM)], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            while len(children(process.pid)) < 2:
+                assert process.poll() is None
+            process.send_signal(number)
+            process.send_signal(signal.SIGTERM)  # a second one must not disturb the cleaning
+            rest = process.stdout.read()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+    assert rest.splitlines()[0] == "cleaned"
+    assert rest.splitlines()[1].startswith(f"Interrupted The run was stopped by {number.name}")
