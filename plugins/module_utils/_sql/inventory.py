@@ -16,7 +16,7 @@ from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_mysql
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_kinds import ROLE_KINDS
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_splitter import MySQLSplitter
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_splitter import MySQLSplitter, client_command
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.origin import Origin
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_kinds import postgres_level
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_roles import role_name
@@ -24,7 +24,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_split
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.splitter import Splitter
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.subjects import MYSQL, database_of, subject_of
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
-    META,
     OP,
     WORD,
     Data,
@@ -133,8 +132,10 @@ class InventoryTaker:
         elif isinstance(item, Data):
             if self._current is not None:
                 self._current.data += len(item.text)
-        elif not item.part:
-            self._statement(item)
+        else:
+            self._refused(item)
+            if not item.part:
+                self._statement(item)
 
     def finish(self, splitter: Splitter) -> Inventory:
         """The inventory, when all items have been seen."""
@@ -155,9 +156,7 @@ class InventoryTaker:
         flavour, kind = self.inventory.flavour, statement.kind
         self._current = None
         level = _mysql_level(kind) if flavour == MYSQL else postgres_level(kind)
-        if level == "client":
-            self._refused(statement)
-        elif level == "role":
+        if level == "role":
             self.inventory.role_statements += 1
             if kind == "create_role":
                 self._add(self.inventory.roles, self._role(statement))
@@ -169,11 +168,13 @@ class InventoryTaker:
             self.inventory.gtid = True
 
     def _refused(self, statement: Statement) -> None:
-        command = meta_of(statement) if self.inventory.flavour != MYSQL else None
         if self.inventory.flavour == MYSQL:
-            if statement.kind == "meta":
-                self._add(self.inventory.refused, f"line {statement.line}: {statement.head.split(' ')[0]}")
-        elif command is not None and command.refused is not None:
+            name = client_command(statement)
+            if name is not None:
+                self._add(self.inventory.refused, f"line {statement.line}: {name}")
+            return
+        command = meta_of(statement)
+        if command is not None and command.refused is not None:
             self._add(self.inventory.refused, f"line {statement.line}: \\{command.name}: {command.refused}")
 
     def _role(self, statement: Statement) -> Optional[str]:
@@ -184,7 +185,6 @@ class InventoryTaker:
 
     def _database(self, statement: Statement) -> None:
         if statement.kind == "connect":
-            self._refused(statement)
             command = meta_of(statement)
             name = command.database if command is not None else None
         else:
@@ -200,8 +200,6 @@ class InventoryTaker:
         database.tables += statement.kind == "create_table"
         self._current = database
         tokens = [statement.tokens[index] for index in statement.significant[:40]]
-        if tokens[-1:] and tokens[-1][0] == META:
-            self._refused(statement)
         if self.inventory.flavour == MYSQL:
             self._add(self.inventory.definers, _definer(tokens, statement.codec))
         elif statement.kind == "create_extension":

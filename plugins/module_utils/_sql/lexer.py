@@ -18,8 +18,12 @@ from typing import Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.scanners import Run, Scanner
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
     BIG,
+    BLANK_LIMIT,
+    COMMENT,
     LIMIT,
     OP,
+    SPACE,
+    STRING,
     WORD,
     Token,
     Unfinished,
@@ -40,6 +44,7 @@ class Lexer:
 
     line: of the next token, counted from 1
     unfinished: what the dump's end cut off, None when nothing
+    big: the kind of what the last BIG is a piece of
     """
 
     #: kind of a match by the number of its group; SPECIAL for those that `_special` makes
@@ -58,6 +63,7 @@ class Lexer:
         self._runs: dict[int, Run] = {}
         self.line = 1
         self.unfinished: Optional[Unfinished] = None
+        self.big = STRING
 
     def token(self) -> Optional[Token]:
         """The next token; None at the end."""
@@ -78,7 +84,7 @@ class Lexer:
         end = match.end()
         if end == len(self._buffer) and group in self._runs:
             return self._construct(kind, self._runs[group], end - begin)
-        return self._take(kind if end - begin <= LIMIT else BIG, end - begin)
+        return self._whole(kind, end - begin)
 
     def _special(self, group: int, match: re.Match[bytes]) -> Token:
         """A token whose kind or end the dialect must find out."""
@@ -171,15 +177,22 @@ class Lexer:
             self.line += text.count(b"\n")
         return kind, text
 
+    def _whole(self, kind: int, size: int) -> Token:
+        """A token whose end is known."""
+        if size <= _limit(kind):
+            return self._take(kind, size)
+        self.big = kind
+        return self._take(BIG, size)
+
     def _construct(self, kind: int, scanner: Scanner, size: int) -> Token:
         """A token that begins at the position, of which `size` bytes are known."""
         while True:
             end, closed = scanner.scan(self._buffer, self._position + size, self._at_end)
             size = end - self._position
             if closed:
-                return self._take(kind if size <= LIMIT else BIG, size)
-            if size > LIMIT:
-                self._scanner = scanner
+                return self._whole(kind, size)
+            if size > _limit(kind):
+                self._scanner, self.big = scanner, kind
                 return self._take(BIG, size)
             if self._at_end:
                 return self._cut_off()
@@ -205,7 +218,12 @@ class Lexer:
     def _cut_off(self) -> Token:
         """The rest of the dump, which ends inside a string or a comment."""
         self.unfinished = Unfinished("string or comment", self.line)
+        self.big = STRING
         return self._take(BIG, len(self._buffer) - self._position)
+
+
+def _limit(kind: int) -> int:
+    return BLANK_LIMIT if kind in (SPACE, COMMENT) else LIMIT
 
 
 def _slices(chunks: Iterable[bytes], longest: int) -> Iterator[bytes]:

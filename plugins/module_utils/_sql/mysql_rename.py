@@ -17,10 +17,10 @@ from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.charsets import decode
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_mysql, spell_mysql
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_splitter import client_command
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.places import chain_at
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.rename import Renamer
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
-    META,
     QUOTED,
     WORD,
     Data,
@@ -127,12 +127,8 @@ class MySQLRenamer(Renamer):
                 self.references.add(statement, old, "a grant covers it by a wildcard")
 
     def _refuse(self, statement: Statement) -> None:
-        first = statement.tokens[0][1] if statement.kind == "meta" else b""
-        last_kind, last = statement.tokens[-1] if statement.tokens else (META, b"")
-        if not first and last_kind == META and statement.kind not in ("use", "delimiter"):
-            first = last
-        if first:
-            command = first.split()[0][:40].decode("latin-1")
+        command = client_command(statement)
+        if command is not None:
             raise SqlError(
                 f"the dump gives a command to the mysql client: {command}.",
                 statement.line,

@@ -20,7 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_lexer impo
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_session import MySQLSession
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.scanners import LINE
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.splitter import Splitter
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.splitter import MANY, PART, Splitter
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
     BIG,
     BLANK,
@@ -53,6 +53,19 @@ CLIENT_WORDS = frozenset(
         b"quit",
     )
 )
+
+
+def client_command(statement: Statement) -> Optional[str]:
+    """The command to the mysql client that a statement, or a part of one, gives; None when there is none."""
+    if statement.kind == "delimiter" or not statement.tokens:
+        return None
+    if statement.kind == "meta" and not statement.part:
+        text = statement.tokens[statement.significant[0]][1]
+    elif statement.tokens[-1][0] == META:
+        text = statement.tokens[-1][1]
+    else:
+        return None
+    return text.split()[0][:40].decode("latin-1")
 
 
 class MySQLSplitter(Splitter):
@@ -108,6 +121,9 @@ class MySQLSplitter(Splitter):
                 yield from self._big(text)
             else:
                 self._tokens.append(token)
+                self._size += len(text)
+                if self._size > PART or len(self._tokens) > MANY:
+                    yield from self._cut(text)
                 named += kind not in BLANK
                 if kind in (END, META) or (kind == SPACE and named > 1 and b"\n" in text):
                     yield from self._finish()

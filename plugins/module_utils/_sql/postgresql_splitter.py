@@ -22,6 +22,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.psql import Meta
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.scanners import Until
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.splitter import Splitter
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
+    BIG,
     META,
     OP,
     SPACE,
@@ -113,8 +114,9 @@ class PostgresSplitter(Splitter):
 
     def _rows(self, begun: int) -> Iterator[Item]:
         line = self._lexer.line
-        rest = self._lexer.rest_of_line(SPACE, Until(b"\n"))[1]
-        if rest.strip() and not rest.strip().startswith(b"--"):
+        kind, rest = self._lexer.rest_of_line(SPACE, Until(b"\n"))
+        cut = kind == BIG and self._lexer.unfinished is None
+        if cut or (rest.strip() and not rest.strip().startswith(b"--")):
             raise SqlError(
                 "text follows COPY … FROM stdin on its line.", begun, "put what follows behind the data that COPY reads"
             )
@@ -175,7 +177,7 @@ def meta_of(statement: Statement) -> Optional[MetaCommand]:
     if kind != META:
         return None
     command = parse_meta(text.decode(statement.codec, "surrogateescape"))
-    if len(statement.significant) > 1 and command.refused is None:
+    if (statement.part or len(statement.significant) > 1) and command.refused is None:
         return replace(command, refused="it stands in the middle of a statement")
     return command
 

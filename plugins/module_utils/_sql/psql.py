@@ -15,6 +15,8 @@ import re
 from dataclasses import dataclass
 from typing import Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import needs_quotes
+
 #: Commands that change nothing but what psql prints.
 _PRINTING = frozenset(("echo", "qecho", "warn", "timing", "x", "t", "a"))
 #: Commands that dump tools write: the first two since the fix of CVE-2025-8714.
@@ -22,7 +24,6 @@ _OF_TOOLS = frozenset(("restrict", "unrestrict", ".", "encoding"))
 _NAME = re.compile(r"\\([.]|[^\s\\]+)")
 _HARMLESS_SETS = frozenset(("ON_ERROR_STOP", "ECHO", "QUIET", "VERBOSITY", "SHOW_CONTEXT"))
 _ON = frozenset(("on", "1", "true", "yes"))
-_SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def spell_connect(database: str) -> str:
     if "\n" in database or "\r" in database:
         raise ValueError("psql cannot connect to a database whose name has a line break")
     if re.fullmatch(r"[A-Za-z0-9_.]+", database):
-        return "\\connect " + (database if _SIMPLE.fullmatch(database) else _double(database))
+        return "\\connect " + (_double(database) if needs_quotes(database) else database)
     value = database.replace("\\", "\\\\").replace("'", "\\'")
     return "\\connect -reuse-previous=on " + _double(f"dbname='{value}'")
 

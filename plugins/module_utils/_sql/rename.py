@@ -87,8 +87,8 @@ class Renamer:
         return item.bytes()
 
     def _apply(self, statement: Statement) -> bytes:
+        self._refuse(statement)
         if not statement.part:
-            self._refuse(statement)
             self._places = Places(self.base, statement.kind, statement.oracle)
             self._standing, self._unsure = set(), []
         self._statement = statement

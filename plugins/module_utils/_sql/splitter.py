@@ -20,21 +20,29 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
     COMMENT,
     END,
     LIMIT,
+    META,
     OP,
     QUOTED,
     SPACE,
+    STRING,
     WORD,
     Data,
     Filler,
     Item,
+    SqlError,
     Statement,
     Token,
     Unfinished,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.values import ValueRules
 
-#: A statement longer than so many bytes comes in parts.
+#: A statement longer than so many bytes, or of more tokens than that, comes in parts.
 PART = 1 << 20
+MANY = 100_000
+#: Without a place to cut it, no statement may be longer than so many times that.
+_PARTS = 4
+#: What decides what a statement does is among so many tokens; they are shorter than a part, white space apart.
+_HEAD = 12
 #: Where a statement may be cut: no name goes over these.
 _CUTS = (b",", b")", b";", b"=")
 #: Tokens between statements: white space, comments, lone delimiters.
@@ -75,6 +83,8 @@ class Splitter:
             token = self.lexer.token()
             between = token is not None and (token[0] in _BETWEEN or token == self.lone)
             if between and token is not None:
+                if token[0] == BIG and self.lexer.big not in (SPACE, COMMENT, STRING):
+                    raise _monster("something that is no statement", line)
                 if not filler:
                     filler_line, size = line, 0
                 filler.append(token[1])
@@ -142,8 +152,8 @@ class Splitter:
                 if kind == WORD and self._has_values(text):
                     yield from self._values()
                     return
-                if self._size > PART and (text in _CUTS or self._size > 4 * PART):
-                    yield from self._flush()
+                if self._size > PART or len(self._tokens) > MANY:
+                    yield from self._cut(text)
             token = self.lexer.token()
         yield from self._cut_off()
 
@@ -152,8 +162,19 @@ class Splitter:
             self._insert = word.upper() in self.inserts
         return self._insert and not self._depth and word.upper() in self.values
 
+    def _cut(self, last: bytes) -> Iterator[Item]:
+        """Hand out a part where that is possible; refuse what could not be understood in parts."""
+        if self._size > _PARTS * PART or len(self._tokens) > _PARTS * MANY:
+            raise _monster("a statement", self._line)
+        if last in _CUTS:
+            if not self._part and sum(kind not in BLANK for kind, _text in self._tokens) < _HEAD:
+                raise _monster("the beginning of a statement", self._line)
+            yield from self._flush()
+
     def _big(self, text: bytes) -> Iterator[Item]:
         line = self.lexer.line - text.count(b"\n")
+        if self.lexer.big in (SPACE, COMMENT, META):
+            raise _monster("white space, a comment or a command inside of a statement", line)
         yield from self._flush()
         yield Data(text, line)
         self._line = self.lexer.line
@@ -242,5 +263,13 @@ class Splitter:
                 closed = closed or text == b")"
                 if text == b"," and closed and depth <= 0:
                     return False
-            if self._size > PART and text in _CUTS:
-                yield from self._flush()
+            if self._size > PART or len(self._tokens) > MANY:
+                yield from self._cut(text)
+
+
+def _monster(what: str, line: int) -> SqlError:
+    return SqlError(
+        f"{what} is longer than any program writes it.",
+        line,
+        "look at this line of the dump: the file is damaged, or was made to be misread",
+    )

@@ -48,6 +48,9 @@ SPECIAL = -1
 #: Longest token, in bytes, that is handed out in one piece. Identifiers have at most some hundred bytes.
 LIMIT = 1 << 16
 
+#: Longest white space or comment, in bytes, that is handed out in one piece; longer ones may only stand between statements.
+BLANK_LIMIT = 1 << 20
+
 #: Kinds that have no meaning to a server.
 BLANK = frozenset((SPACE, COMMENT, EXEC))
 _BLANK_OR_END = BLANK | {END}

@@ -10,10 +10,11 @@ import subprocess
 import sys
 
 import pytest
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.inventory import take_inventory
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import SqlError
 
 from tests.support.paths import BUILD, CHECKOUT
-from tests.unit.sql.support import FLAVOURS, rename
+from tests.unit.sql.support import FLAVOURS, rename, renamer_of, splitter_of
 
 SIZE = 200_000
 OPENINGS = ("'", '"', "`", "/*", "/*!50001 ", "$$", "$a$", "E'", 'U&"', "-- ", "#", "COPY t FROM stdin;\n")
@@ -116,6 +117,66 @@ def test_renaming_in_every_statement_takes_linear_time(flavour: str) -> None:
     assert renamed.output.count(b"other") == 4000
 
 
+BIG = "x" * 70_000
+BEHIND = [
+    ("mysql", "INSERT INTO t VALUES (1) \\! id\n"),
+    ("mysql", f"SELECT '{BIG}' \\! id\n;"),
+    ("mysql", "USE a \\! id\n"),
+    ("postgresql", "INSERT INTO t VALUES (1) \\! id\n;"),
+    ("postgresql", "INSERT INTO t VALUES (1) \\connect shop\n;"),
+    ("postgresql", f"SELECT '{BIG}' \\echo a\n;"),
+    ("postgresql", f"\\! {BIG}\n"),
+]
+
+
+@pytest.mark.parametrize(("flavour", "dump"), BEHIND)
+def test_p29_no_command_to_the_client_hides_behind_data(flavour: str, dump: str) -> None:
+    with pytest.raises(SqlError) as caught:
+        rename(flavour, dump.encode(), {"elsewhere": "nowhere"})
+    assert caught.value.line == 1
+    if BIG + "\n" not in dump:
+        assert len(take_inventory([dump.encode()], flavour).refused) == 1
+
+
+@pytest.mark.parametrize(
+    ("flavour", "dump"),
+    [
+        ("mysql", f"USE /*{BIG}*/ ⟦shop⟧;"),
+        ("mysql", f"USE ⟦shop⟧ {BIG.replace('x', chr(10))}DROP DATABASE ⟦shop⟧;"),
+        ("mysql", f"DROP /*{BIG}*/ DATABASE ⟦shop⟧;"),
+        ("mysql", f"SELECT a FROM ⟦shop⟧/*{BIG}*/.t;"),
+        ("mysql", f'SET /*{BIG}*/ sql_mode=ansi_quotes; USE ⟦shop⟧; SELECT a FROM "⟦shop⟧".t;'),
+        ("postgresql", f"COMMENT ON DATABASE /*{BIG}*/ ⟦shop⟧ IS '{BIG}';"),
+        ("postgresql", f"COPY t /*{BIG}*/ FROM stdin;\nDROP DATABASE shop;\n\\.\nDROP DATABASE ⟦shop⟧;"),
+        ("postgresql", f"SET /*{BIG}*/ standard_conforming_strings=off; SELECT '\\'; -- shop '; DROP DATABASE ⟦shop⟧;"),
+    ],
+)
+def test_m22_long_comments_hide_no_name(flavour: str, dump: str) -> None:
+    renamed = rename(flavour, dump.replace("⟦", "").replace("⟧", "").encode(), {"shop": "other"})
+    assert renamed.output == dump.replace("⟦shop⟧", "other").encode()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize(
+    ("statement", "blank"),
+    [
+        ("USE {} shop;", " "),
+        ("USE {} shop;", "/**/"),
+        ("DROP {} DATABASE shop;", " "),
+        ("DROP {} DATABASE shop;", "\n/**/"),
+        ("DROP {},;", "/*" + "x" * 70_000 + "*/"),
+        ("SELECT {} 1;", "+1"),
+    ],
+)
+def test_f09_what_could_only_be_misread_in_parts_is_refused(flavour: str, statement: str, blank: str) -> None:
+    """Such a statement would have to be held whole, whatever its size."""
+    dump = [b"\n", statement.replace("{}", blank * (5_000_000 // len(blank))).encode()]
+    with pytest.raises(SqlError, match=r"longer than any program writes it") as caught:
+        list(renamer_of(flavour, {"shop": "new"}).run(splitter_of(flavour, dump)))
+    assert caught.value.line >= 2
+    assert caught.value.remedy
+
+
 MEMORY = """
 import itertools, re, sys
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_rename import MySQLRenamer
@@ -125,7 +186,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_split
 
 flavour, opening, body, closing = sys.argv[1:]
 body = body.encode() * ((1 << 18) // len(body))
-chunks = itertools.chain([opening.encode()], itertools.repeat(body, 1200), [closing.encode()])
+chunks = itertools.chain([opening.encode()], itertools.repeat(body, 640), [closing.encode()])
 if flavour == "mysql":
     splitter, renamer = MySQLSplitter(chunks), MySQLRenamer({"shop": "new"})
 else:
@@ -134,7 +195,7 @@ size, last = 0, b""
 for piece in renamer.run(splitter):
     size += len(piece)
     last = (last + piece)[-100:]
-assert size > 1199 * len(body), size
+assert size > 639 * len(body), size
 assert last.endswith(closing.encode().replace(b"shop", b"new")), last
 assert splitter.unfinished is None, splitter.unfinished
 print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read()).group(1))
@@ -149,7 +210,6 @@ print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read()).group(1))
         ("mysql", "INSERT INTO t VALUES (1,0x", "00", ");\nUSE shop;"),
         ("mysql", "/* ", "shop.t ", "*/ USE shop;"),
         ("mysql", "CREATE PROCEDURE p() SELECT '", "shop.t ", "';\nUSE shop;"),
-        ("mysql", "USE ", "      ", "shop;"),
         ("postgresql", "COPY t FROM stdin;\n", "1\tshop.t;\\\\.\n", "\\.\nDROP DATABASE shop;"),
         ("postgresql", "COPY t FROM stdin;\n", "1\tshop.t;\\\\.", "\n\\.\nDROP DATABASE shop;"),
         ("postgresql", "INSERT INTO t VALUES (1,'", "shop.t; ''", "');\nDROP DATABASE shop;"),

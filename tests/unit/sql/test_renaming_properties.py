@@ -23,6 +23,7 @@ PATCHED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, H
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits so low that small dumps hold tokens and statements that are too big."""
     monkeypatch.setattr(lexer, "LIMIT", 24)
+    monkeypatch.setattr(lexer, "BLANK_LIMIT", 40)
     monkeypatch.setattr(lexer, "_FIRST_WINDOW", 32)
     monkeypatch.setattr(lexer, "_LAST_WINDOW", 64)
     monkeypatch.setattr(splitter, "LIMIT", 24)
