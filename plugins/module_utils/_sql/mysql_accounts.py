@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_lexer import (
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import (
     NAME,
     STRING,
     WORD,

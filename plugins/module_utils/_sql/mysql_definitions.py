@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_lexer import Reader
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import Reader
 
 
 def without_event_status(sql: str) -> str:

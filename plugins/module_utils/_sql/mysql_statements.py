@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_lexer import COMMENT, MARK, SPACE, tokens
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import COMMENT, MARK, SPACE, tokens
 
 
 class Statement(NamedTuple):

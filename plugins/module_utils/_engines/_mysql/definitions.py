@@ -22,7 +22,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_create_tab
     CreateTable,
     parse_create_table,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_lexer import Reader
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import Reader
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_statements import split_statements
 
 _ENCODING = "utf-8"

@@ -1,0 +1,208 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Dumps by the servers' own tools, renamed, loaded into real servers and dumped again: only the name differs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.inventory import take_inventory
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_splitter import PostgresSplitter
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import Statement
+
+from tests.support.mariadb import MariaDBServer
+from tests.support.postgresql import PostgresServer
+from tests.unit.sql.support import rename
+
+#: everything is called shop: database, sequence, table, column, constraint, function, parameter, trigger, event, aliases
+MARIADB = r"""
+CREATE DATABASE shop; CREATE DATABASE other; USE shop;
+CREATE SEQUENCE shop;
+CREATE TABLE t (shop int PRIMARY KEY, b varchar(200) DEFAULT 'shop.t `shop`.`t`', c int);
+CREATE TABLE `sh``op` (shop int, CONSTRAINT shop FOREIGN KEY (shop) REFERENCES shop.t (shop) ON DELETE CASCADE,
+  CHECK (shop > 0 AND `sh``op`.shop < 1000));
+CREATE TABLE u (a int GENERATED ALWAYS AS (shop.u.b + 1) VIRTUAL, b int COMMENT 'shop.u', c int DEFAULT nextval(shop.shop));
+INSERT INTO t (shop, b) VALUES (1, 'it''s `shop`.`t`; USE `shop`; -- \\ "'), (2, 'shop');
+CREATE FUNCTION shop(a int) RETURNS int DETERMINISTIC RETURN a + (SELECT COUNT(*) FROM shop.t);
+USE other;
+CREATE VIEW shop.v AS SELECT shop.t.shop, shop.shop(1) AS f, x.b AS shop_ FROM shop.t JOIN shop.t AS x ON x.shop = shop.t.shop
+  WHERE x.b <> 'shop.t';
+CREATE VIEW shop.w AS SELECT shop.shop AS shop FROM shop.t AS shop, (SELECT shop FROM shop.v) y
+  WHERE shop.b IN (SELECT b FROM shop.t);
+CREATE VIEW shop.z AS WITH shop AS (SELECT 1 AS a) SELECT shop.a, EXTRACT(DAY FROM shop.a) d FROM shop;
+USE shop;
+DELIMITER //
+CREATE PROCEDURE p(IN shop int) BEGIN DECLARE x int; SELECT t.shop INTO x FROM shop.t WHERE t.shop = shop LIMIT 1;
+  SET @s = 'SELECT * FROM shop.t'; UPDATE shop.t, u SET t.b = shop.shop(3) WHERE shop.t.shop = 5; END//
+CREATE TRIGGER shop BEFORE INSERT ON t FOR EACH ROW BEGIN SET NEW.c = shop.shop(1); DELETE FROM shop.u WHERE b = NEW.shop; END//
+CREATE EVENT shop ON SCHEDULE EVERY 1 YEAR STARTS '2030-01-01' DO INSERT INTO shop.u (b) SELECT shop FROM shop.t//
+DELIMITER ;
+"""
+ROWS = "SELECT shop, b FROM `{}`.t ORDER BY shop"
+
+
+def dumped(server: MariaDBServer, database: str) -> bytes:
+    command = ["mysqldump", *server.client_options(), "--routines", "--events", "--triggers", "--databases", database]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+def load(server: MariaDBServer, dump: bytes) -> None:
+    subprocess.run(["mysql", *server.client_options()], input=dump, check=True, capture_output=True)
+
+
+def without_comments(dump: bytes) -> list[bytes]:
+    return [line for line in dump.split(b"\n") if not line.startswith(b"-- ")]
+
+
+@pytest.mark.parametrize("new", ["copy", "new-shop", "ne`w \"sh'op;", "sélect_%", "shop2"])
+def test_m22_a_mariadb_database_lives_on_under_another_name(
+    fresh_mariadb: Callable[..., MariaDBServer], new: str
+) -> None:
+    server = fresh_mariadb()
+    server.client(input_text=MARIADB)
+    before = server.sql(ROWS.format("shop"))
+    dump = dumped(server, "shop")
+    renamed = rename("mysql", dump, {"shop": new})
+    load(server, renamed.output)
+    quoted = new.replace("`", "``")
+    assert server.sql(ROWS.format(quoted)) == before
+    # nothing of the copy may need the original
+    server.sql("DROP DATABASE shop")
+    assert without_comments(dumped(server, new)) == without_comments(renamed.output)
+    for view in "vwz":
+        server.sql(f"SELECT * FROM `{quoted}`.{view}")
+    server.sql(f"INSERT INTO `{quoted}`.t (shop) VALUES (7)")
+    server.sql(f"CALL `{quoted}`.p(1)")
+    # the procedure's dynamic SQL, and the view's constant
+    assert [line.split(": ")[1].split(" (")[0] for line in renamed.references] == ["SQL in a string names it"] * 2
+
+
+def test_m22_sed_corrupts_what_we_keep(fresh_mariadb: Callable[..., MariaDBServer]) -> None:
+    server = fresh_mariadb()
+    server.client(input_text=MARIADB)
+    before = server.sql(ROWS.format("shop"))
+    dump = dumped(server, "shop")
+    sed = subprocess.run(["sed", "s/`shop`/`copy`/g"], input=dump, check=True, capture_output=True).stdout
+    ours = rename("mysql", dump, {"shop": "copy"}).output
+    load(server, ours)
+    assert server.sql(ROWS.format("copy")) == before
+    server.sql("DROP DATABASE copy")
+    # every column, alias and trigger of that name is gone, and so are the rows' own words
+    with pytest.raises(subprocess.CalledProcessError):
+        load(server, sed)
+    assert b"it\\'s `copy`.`t`; USE `copy`;" in sed
+    assert b"it\\'s `shop`.`t`; USE `shop`;" in ours
+
+
+def test_m22_grants_follow_with_their_wildcards_escaped(fresh_mariadb: Callable[..., MariaDBServer]) -> None:
+    server = fresh_mariadb()
+    server.sql("CREATE DATABASE a_b; CREATE TABLE a_b.t (x int); CREATE USER u IDENTIFIED BY 'x'")
+    server.sql("GRANT SELECT ON `a\\_b`.* TO u; GRANT INSERT (x) ON a_b.t TO u")
+    rows = server.sql("SHOW GRANTS FOR u")
+    grants = [next(iter(row.values())) if isinstance(row, dict) else row[0] for row in rows]
+    renamed = rename("mysql", ";\n".join([*grants, ""]).encode(), {"a_b": "c_%d"}).output.decode()
+    assert "ON `c\\_\\%d`.* TO" in renamed
+    assert "ON `c_%d`.`t` TO" in renamed
+    server.sql("CREATE DATABASE `c_%d`")
+    server.sql("CREATE TABLE `c_%d`.t (x int)")
+    load(server, renamed.encode())
+
+
+POSTGRES = r"""
+CREATE SCHEMA shop AUTHORIZATION shop;
+CREATE TABLE shop.shop (shop text PRIMARY KEY DEFAULT 'shop.public.shop');
+CREATE TABLE shop.t (shop text CONSTRAINT shop REFERENCES shop.shop.shop (shop) CHECK (shop.shop.t.shop <> E'\'shop\\'));
+INSERT INTO shop.shop VALUES (E'it''s "shop"; \\connect shop\n\\.\nCOMMENT ON DATABASE shop IS ''x'';\t\\'), ('$$'), ('');
+CREATE VIEW shop.v AS SELECT shop.shop AS shop FROM shop.shop shop, shop.shop.t x;
+CREATE FUNCTION shop.f() RETURNS text LANGUAGE plpgsql AS $_$ begin return 'shop'; end $_$;
+CREATE FUNCTION shop.g() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM shop.shop.shop; SELECT CASE WHEN true THEN 1 END; END;
+CREATE RULE r AS ON INSERT TO shop.t DO ALSO (DELETE FROM shop.shop WHERE shop = NEW.shop; SELECT 1);
+ALTER DATABASE shop SET search_path TO shop, public;
+ALTER ROLE shop IN DATABASE shop SET work_mem TO '5MB';
+COMMENT ON DATABASE shop IS 'shop: \connect shop';
+GRANT CONNECT ON DATABASE shop TO shop;
+"""
+
+
+def without_header(dump: bytes) -> list[bytes]:
+    """Without comments and the random key of fixed versions."""
+    return [line for line in dump.split(b"\n") if not line.startswith((b"-- ", b"\\restrict", b"\\unrestrict"))]
+
+
+@pytest.mark.parametrize("new", ["copy", "new-shop", "New \"Sh'op\\;", "sélect", "Shop", "select", "a=b"])
+@pytest.mark.parametrize("options", [[], ["--inserts"], ["--column-inserts", "--rows-per-insert=2"]])
+def test_p06_p07_p34_a_postgresql_cluster_lives_on_under_another_name(
+    fresh_pg: Callable[..., PostgresServer], new: str, options: list[str]
+) -> None:
+    source = fresh_pg()
+    source.sql("CREATE ROLE shop")
+    source.sql("CREATE DATABASE shop OWNER shop")
+    source.psql(database="shop", input_text=POSTGRES)
+    dump = subprocess.run(
+        ["pg_dumpall", *options],
+        env={**os.environ, **source.client_environment("postgres")},
+        check=True,
+        capture_output=True,
+    ).stdout
+    renamed = rename("postgresql", dump, {"shop": new})
+    assert not renamed.unfinished
+    inventory = take_inventory([renamed.output], "postgresql")
+    assert new in inventory.databases
+    assert "shop" not in inventory.databases
+    assert inventory.truncated is None
+    assert not inventory.refused
+    target = fresh_pg()
+    # the bootstrap role is there already; psql goes on over it
+    subprocess.run(
+        ["psql", "-X", "-q"],
+        input=renamed.output,
+        env={**os.environ, **target.client_environment("postgres")},
+        check=True,
+        capture_output=True,
+    )
+    again = subprocess.run(
+        ["pg_dumpall", *options],
+        env={**os.environ, **target.client_environment("postgres")},
+        check=True,
+        capture_output=True,
+    ).stdout
+    assert without_header(again) == without_header(renamed.output)
+    assert rename("postgresql", renamed.output, {new: "shop"}).output == dump
+
+
+def test_our_splitter_ends_statements_where_psql_does(fresh_pg: Callable[..., PostgresServer]) -> None:
+    """The server logs what psql sends; that must be what we cut."""
+    dump = (
+        "SELECT 1; SELECT 2 -- ; x\n;\nSELECT 'a;b', E'a\\';b', $$;$$, $a$;$$;$a$, \"x;y\" FROM (SELECT 1 AS \"x;y\") z;"
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 1 END; END;"
+        "SELECT (1\n;\n+ 2);CREATE TABLE begin (a int);SELECT /* ; /* ; */ ; */ 3; SELECT U&'\\0041;', B'1', X'f', N';' , 5 AS a$b$c;\n"
+        "SET standard_conforming_strings = off; SELECT 'a\\';b';SET standard_conforming_strings = on;SELECT '\\';\n"
+        "SELECT E'a'\n 'b\\';c';CREATE RULE r AS ON INSERT TO begin DO (SELECT 1; SELECT 2);COPY begin FROM stdin;\n1\n\\.\nSELECT 6"
+    )
+    server = fresh_pg(settings={"log_statement": "all", "log_min_messages": "log"})
+    subprocess.run(
+        ["psql", "-X", "-q"],
+        input=dump.encode(),
+        env={**os.environ, **server.client_environment("postgres")},
+        check=True,
+        capture_output=True,
+    )
+    log = server.log_tail(400)
+    sent = [squeezed(text) for text in re.findall(r"LOG:  statement: (.*?)(?=\n\S|\Z)", log, re.DOTALL)]
+    sent = sent[sent.index("SELECT 1;") :]
+    cut = [
+        squeezed(item.bytes().decode())
+        for item in PostgresSplitter([dump.encode()])
+        if isinstance(item, Statement) and not item.part
+    ]
+    assert cut == sent
+
+
+def squeezed(text: str) -> str:
+    return " ".join(re.sub(r"\s*--[^\n]*", "", text).split())

@@ -1,0 +1,47 @@
+-- Copyright (c) 2026, vya.backupdb contributors
+-- GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+-- SPDX-License-Identifier: GPL-3.0-or-later
+USE ⟦shop⟧;
+INSERT INTO `shop` VALUES (0,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (1,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (2,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (3,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (4,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (5,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (6,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (7,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (8,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (9,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (10,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (11,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (12,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (13,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (14,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (15,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (16,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (17,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (18,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (19,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (20,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (21,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (22,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (23,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (24,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (25,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (26,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (27,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (28,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (29,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (30,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (31,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (32,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (33,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (34,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (35,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (36,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (37,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (38,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `shop` VALUES (39,'shop.t; it\'s; \\',NULL,-1.5);
+INSERT INTO `b` VALUES (1);
+INSERT INTO ⟦shop⟧.b VALUES (1);
+INSERT INTO ⟦shop⟧.b VALUES (1, (SELECT MAX(shop.a) FROM ⟦shop⟧.shop, ⟦shop⟧.c)),(2,⟦shop⟧.f(1)),(3,"shop."),(4,'x') AS shop ON DUPLICATE KEY UPDATE ⟦shop⟧.b.a = shop.a;

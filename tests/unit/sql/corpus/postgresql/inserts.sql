@@ -1,0 +1,46 @@
+-- Copyright (c) 2026, vya.backupdb contributors
+-- GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+-- SPDX-License-Identifier: GPL-3.0-or-later
+CREATE DATABASE ⟦shop⟧;
+INSERT INTO shop."T" VALUES (0, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (1, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (2, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (3, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (4, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (5, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (6, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (7, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (8, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (9, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (10, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (11, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (12, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (13, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (14, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (15, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (16, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (17, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (18, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (19, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (20, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (21, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (22, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (23, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (24, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (25, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (26, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (27, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (28, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (29, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (30, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (31, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (32, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (33, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (34, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (35, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (36, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (37, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (38, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO shop."T" VALUES (39, 'shop.t; it''s; \', NULL, -1.5, '{"a": "shop.public.t"}', true);
+INSERT INTO ⟦shop⟧.public.t VALUES (1), ((SELECT 1 FROM ⟦shop⟧.public.u, ⟦shop⟧.public.v)), (E'\'shop.public.t'), ($$;$$), (⟦shop⟧.public.f(1)) ON CONFLICT DO NOTHING;
+COMMENT ON DATABASE ⟦shop⟧ IS 'x';
