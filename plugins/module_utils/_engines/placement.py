@@ -24,7 +24,8 @@ class Placement:
 
     Args:
         if_exists: ``fail``, ``replace`` or ``skip``: what happens where a database has the name already.
-        keep_previous: how many databases that had the name before stay, as ``<name>__before_<stamp>``.
+        keep_previous: how many databases that had the name before stay, as ``<name>__before_<stamp>``: the one that is
+            replaced now, then those with the newest stamps; the others are removed when the new one has its name.
         disconnect: end the sessions of databases that are replaced; without it they forbid that.
         stamp: id of the set, or a moment in the same form.
         keep_failed: leave an incomplete database under the name that it was loaded with, for inspection.
@@ -59,7 +60,7 @@ class RollbackRequest:
     """Which databases get back what had their name before.
 
     Args:
-        databases: names, each with the stamp of the one to bring back; the newest where it is None.
+        databases: names, each with the stamp of the one to bring back; None stands for the only one there is.
         stamp: a moment, in the form of a set's id: what is replaced now is kept as ``<name>__before_<stamp>``.
         disconnect: end the sessions of the databases; without it they forbid the rollback.
     """

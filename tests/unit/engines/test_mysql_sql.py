@@ -22,8 +22,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_create_tab
     without_auto_increment,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_definitions import without_event_status
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import Reader, split_list, tokens
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_statements import split_statements
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import Reader, split_list, tokens
 
 TABLE = r"""CREATE TABLE `or``ders),(` (
   `id, (x)` int(11) NOT NULL AUTO_INCREMENT COMMENT 'it''s \'), KEY `no` (`x`)',

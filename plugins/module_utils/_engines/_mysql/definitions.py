@@ -22,8 +22,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_create_tab
     CreateTable,
     parse_create_table,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import Reader
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_statements import split_statements
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import Reader
 
 _ENCODING = "utf-8"
 
