@@ -16,6 +16,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql impor
     load_dump_plan,
     preflight,
     prove,
+    rollback,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import inspect
@@ -40,6 +41,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RolesExport,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import LoadOutcome, LoadPlan, LoadRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RollbackPlan, RollbackRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
@@ -98,6 +100,14 @@ class MysqlEngine(Engine):
     def load(self, request: LoadRequest, plan: LoadPlan) -> LoadOutcome:
         """Load as planned. No database ever has its final name before it is complete."""
         return load_dump.Load(self._server, request, plan, self.reporter).run()
+
+    def plan_rollback(self, request: RollbackRequest) -> RollbackPlan:
+        """What giving databases back what they were before a restore would do."""
+        return rollback.plan_rollback(self._server, request)
+
+    def rollback(self, request: RollbackRequest, plan: RollbackPlan) -> None:
+        """Exchange the databases as planned, one after the other, each wholly or not at all."""
+        rollback.roll_back(self._server, request, plan, self.reporter)
 
     def prove(self, databases: Sequence[str], level: str, jobs: int = 1, instance: bool = True) -> Proof:
         """The proof of some databases, as the server is now; with its accounts if asked."""

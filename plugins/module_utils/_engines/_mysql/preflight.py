@@ -116,10 +116,10 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
     plan = RestorePlan(
         info,
         chosen,
-        tuple(skipped),
-        tuple(accounts.actions),
-        tuple(problems + found_problems),
-        tuple(warnings + found_warnings),
+        skipped=tuple(skipped),
+        roles=tuple(accounts.actions),
+        problems=tuple(problems + found_problems),
+        warnings=tuple(warnings + found_warnings),
     )
     return Preflight(plan, accounts, enable)
 
