@@ -31,10 +31,11 @@ KEEPS_AWAY_FROM = {
     "_process": {"_repository", "_engines", "_files", "_sql", "_proof", "_modules"},
     "_files": {"_repository", "_engines", "_modules"},
     "_engines": {"_repository", "_files", "_modules"},
+    "_dumps": {"_repository", "_engines", "_files", "_proof", "_modules"},
     "_repository": {"_engines", "_files", "_sql", "_modules"},
 }
 #: what engines and files both promise to their callers; it holds protocols and data, and no engine
-CONTRACT = UTILS + "_engines.base"
+CONTRACT = {UTILS + "_engines." + name for name in ("base", "foreign", "placement")}
 #: the only folder of module_utils that may know Ansible
 KNOWS_ANSIBLE = "_modules"
 STARTS_PROGRAMS = "_process"
@@ -187,7 +188,7 @@ def forbidden_reach(modules: Modules) -> list[str]:
                     continue
                 came_from[there] = here
                 waiting.append(there)
-                if modules[there].layer in forbidden and there != CONTRACT:
+                if modules[there].layer in forbidden and there not in CONTRACT:
                     way = [there]
                     while way[-1] != start:
                         way.append(came_from[way[-1]])

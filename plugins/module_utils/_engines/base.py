@@ -16,6 +16,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Optional, Protocol
 
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import (
+    LoadOutcome,
+    LoadPlan,
+    LoadRequest,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import (
+    Placement,
+    RestoredDatabase,
+    RollbackPlan,
+    RollbackRequest,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._model import (
     Artefact,
     Connection,
@@ -138,9 +149,10 @@ class RolesExport:
     omissions: Sequence[str] = ()
 
 
-#: What a restore does with a database that exists already.
-FAIL = "fail"
-SKIP = "skip"
+#: Which roles a restore brings.
+ALL = "all"
+REFERENCED = "referenced"
+NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -149,15 +161,15 @@ class RestoreRequest:
 
     Args:
         databases: recorded name -> name to restore it under.
-        roles: ``all`` or ``none``.
-        if_exists: ``fail`` or ``skip``.
+        roles: ``all``, ``referenced`` (those that the databases need) or ``none``.
+        placement: what happens to what is there already.
         jobs: how much runs at a time, over all databases.
         analyze: compute the planner's statistics afterwards.
     """
 
     databases: Mapping[str, str]
-    roles: str = "all"
-    if_exists: str = FAIL
+    roles: str = ALL
+    placement: Placement = field(default_factory=Placement)
     jobs: int = 1
     analyze: bool = True
 
@@ -169,6 +181,7 @@ class RestorePlan:
     Args:
         info: the server.
         databases: recorded name -> target name of those that would be restored.
+        replaced: target name -> what the database that has it now will be called; empty where it is removed.
         skipped: target names that exist and stay as they are.
         roles: what would happen to each role: ``create role app``, ``alter role app``; nothing for those that are equal.
         problems: what forbids the restore, each a sentence with its remedy.
@@ -177,6 +190,7 @@ class RestorePlan:
 
     info: InstanceInfo
     databases: Mapping[str, str]
+    replaced: Mapping[str, str] = field(default_factory=dict)
     skipped: Sequence[str] = ()
     roles: Sequence[str] = ()
     problems: Sequence[str] = ()
@@ -186,15 +200,6 @@ class RestorePlan:
     def changes(self) -> bool:
         """Whether anything would change."""
         return bool(self.databases or self.roles)
-
-
-@dataclass(frozen=True)
-class RestoredDatabase:
-    """A database that was restored: recorded name, name now, seconds it took."""
-
-    recorded: str
-    name: str
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -243,6 +248,22 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def restore(self, request: RestoreRequest, plan: RestorePlan, reader: ArtefactReader) -> RestoreOutcome:
         """Restore as planned. No database ever has its final name before it is complete."""
+
+    @abc.abstractmethod
+    def plan_load(self, request: LoadRequest) -> LoadPlan:
+        """What loading dumps of other tools would do."""
+
+    @abc.abstractmethod
+    def load(self, request: LoadRequest, plan: LoadPlan) -> LoadOutcome:
+        """Load as planned. No database ever has its final name before it is complete."""
+
+    @abc.abstractmethod
+    def plan_rollback(self, request: RollbackRequest) -> RollbackPlan:
+        """What giving databases back what they were before a restore would do."""
+
+    @abc.abstractmethod
+    def rollback(self, request: RollbackRequest, plan: RollbackPlan) -> None:
+        """Exchange the databases as planned, one after the other, each wholly or not at all."""
 
     @abc.abstractmethod
     def prove(

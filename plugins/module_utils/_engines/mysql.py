@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql import backup, instructions, preflight, prove
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql import (
+    backup,
+    instructions,
+    load_dump,
+    load_dump_plan,
+    preflight,
+    prove,
+    rollback,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import inspect
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.restore import Restore
@@ -32,6 +40,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RestoreRequest,
     RolesExport,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import LoadOutcome, LoadPlan, LoadRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RollbackPlan, RollbackRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
@@ -82,6 +92,22 @@ class MysqlEngine(Engine):
         """Restore as planned. No database ever has its final name before it is complete."""
         found = preflight.again(self._server, request, plan, reader)
         return Restore(self._server, request, found, reader, self.reporter).run()
+
+    def plan_load(self, request: LoadRequest) -> LoadPlan:
+        """What loading dumps of other tools would do."""
+        return load_dump_plan.plan_load(self._server, request)
+
+    def load(self, request: LoadRequest, plan: LoadPlan) -> LoadOutcome:
+        """Load as planned. No database ever has its final name before it is complete."""
+        return load_dump.Load(self._server, request, plan, self.reporter).run()
+
+    def plan_rollback(self, request: RollbackRequest) -> RollbackPlan:
+        """What giving databases back what they were before a restore would do."""
+        return rollback.plan_rollback(self._server, request)
+
+    def rollback(self, request: RollbackRequest, plan: RollbackPlan) -> None:
+        """Exchange the databases as planned, one after the other, each wholly or not at all."""
+        rollback.roll_back(self._server, request, plan, self.reporter)
 
     def prove(self, databases: Sequence[str], level: str, jobs: int = 1, instance: bool = True) -> Proof:
         """The proof of some databases, as the server is now; with its accounts if asked."""

@@ -65,6 +65,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RestoreRequest,
     RolesExport,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import LoadOutcome, LoadPlan, LoadRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, Database, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
@@ -288,6 +289,17 @@ class PostgresqlEngine(Engine):
         for name in Shadows.leftovers(session, [database.name for database in server.databases]):
             drop(self._access, session, name, server.number)
             self.reporter.warn(f"Removed {name}, the unfinished restore of a run that died.")
+
+    # dumps of other tools
+
+    def plan_load(self, request: LoadRequest) -> LoadPlan:
+        """What loading dumps of other tools would do."""
+        problem = "Dumps of other tools cannot be restored to PostgreSQL yet: use pg_restore or psql."
+        return LoadPlan(self._info(self._look(again=True)), [{} for _source in request.sources], problems=[problem])
+
+    def load(self, request: LoadRequest, plan: LoadPlan) -> LoadOutcome:
+        """Load as planned."""
+        raise UsageError(plan.problems[0])
 
     # proof
 

@@ -25,6 +25,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
     jobs_from,
     names_from,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import new_names
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, check_engine
 from ansible_collections.vya.backupdb.plugins.module_utils._modules.files_archive import FILES
@@ -96,7 +97,7 @@ def recorded_proof(reader: SetReader) -> Proof:
 def _servers(request: Request, reader: SetReader) -> dict[str, Any]:
     params = request.params
     expected = recorded_proof(reader)
-    pairs = targets(reader, params["databases"], params["rename"])
+    pairs = new_names(targets(reader, params["databases"]), params["rename"])
     level = params["level"] or expected.level
     if level == CONTENT and expected.level != CONTENT:
         raise UsageError(

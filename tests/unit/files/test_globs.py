@@ -143,7 +143,9 @@ def test_a_walk_finds_what_the_model_says(
         walker = Walker(parse(exclude) if left_out else ())
         found = [entry for _segment, entries in walker.pattern(parse(pattern)) for entry in entries]
         everything = {
-            Path(parent, child).relative_to(top).parts for parent, children, _ in os.walk(top) for child in children
+            Path(parent, child).relative_to(top).parts
+            for parent, children, _index in os.walk(top)
+            for child in children
         }
         expected = {
             names for names in everything if meant(components, names) and not (left_out and meant(left_out, names))

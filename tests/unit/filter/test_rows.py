@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.vya.backupdb.plugins.filter.exact_pattern import exact_pattern
 from ansible_collections.vya.backupdb.plugins.module_utils._model import timestamp
-from ansible_collections.vya.backupdb.plugins.module_utils._modules.restore import select
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import select
 from ansible_collections.vya.backupdb.plugins.plugin_utils._rebuild import rebuild_plan, rebuild_rows, recovery_lines
 from ansible_collections.vya.backupdb.plugins.plugin_utils._rows import backup_rows, check_rows, failures, set_rows
 

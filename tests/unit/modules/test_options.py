@@ -16,8 +16,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
     jobs_from,
     names_from,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import select
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import human_bytes, refuse
-from ansible_collections.vya.backupdb.plugins.module_utils._modules.restore import select
 
 
 def params(**given: Any) -> dict[str, Any]:

@@ -37,12 +37,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users
     read_script,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import (
-    FAIL,
-    SKIP,
     ArtefactReader,
     RestorePlan,
     RestoreRequest,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import FAIL, SKIP
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
@@ -117,10 +116,10 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
     plan = RestorePlan(
         info,
         chosen,
-        tuple(skipped),
-        tuple(accounts.actions),
-        tuple(problems + found_problems),
-        tuple(warnings + found_warnings),
+        skipped=tuple(skipped),
+        roles=tuple(accounts.actions),
+        problems=tuple(problems + found_problems),
+        warnings=tuple(warnings + found_warnings),
     )
     return Preflight(plan, accounts, enable)
 
@@ -135,7 +134,11 @@ def _choose(
         there = name not in dead and exists(session, name)
         filled = there and not is_empty(session, name)
         # An empty database is as good as none, but for one that was empty when it was backed up.
-        if request.if_exists == SKIP and there and (filled or not _artefact(manifest, recorded).details.get("parts")):
+        if (
+            request.placement.if_exists == SKIP
+            and there
+            and (filled or not _artefact(manifest, recorded).details.get("parts"))
+        ):
             skipped.append(name)
             continue
         if filled:
@@ -336,7 +339,11 @@ def again(server: Server, request: RestoreRequest, plan: RestorePlan, reader: Ar
     Raises:
         BackupError: something that forbids the restore has come up since.
     """
-    found = plan_restore(server, replace(request, databases=dict(plan.databases), if_exists=FAIL), reader)
+    found = plan_restore(
+        server,
+        replace(request, databases=dict(plan.databases), placement=replace(request.placement, if_exists=FAIL)),
+        reader,
+    )
     if found.plan.problems:
         raise BackupError(
             "The restore is not possible any more:", "solve what is listed, then run again", found.plan.problems

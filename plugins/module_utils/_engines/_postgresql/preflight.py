@@ -38,7 +38,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     major_of,
     package,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import SKIP, ArtefactReader, RestoreRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader, RestoreRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import SKIP
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, MissingProgram
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
 
@@ -187,7 +188,7 @@ class Preflight:
                     f"The empty database {target!r} is to be replaced, and sessions use it: {'; '.join(busy[:5])}."
                     " End them, then run again."
                 )
-        elif self._request.if_exists == SKIP:
+        elif self._request.placement.if_exists == SKIP:
             found.skipped.append(target)
         else:
             found.problems.append(

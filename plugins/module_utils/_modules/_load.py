@@ -1,0 +1,180 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restoring dumps that other tools made: the option ``src`` of the module ``restore``. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._dumps.detect import SQL
+from ansible_collections.vya.backupdb.plugins.module_utils._dumps.reader import DumpPart, examine
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import (
+    DumpSource,
+    LoadOutcome,
+    LoadRequest,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import connection_from, jobs_from
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import (
+    difference,
+    done,
+    moment,
+    new_names,
+    placement_from,
+    planned,
+    select,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, refuse
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.inventory import Inventory, take_inventory
+
+#: So many errors are in the message; the result has more.
+_TOLD = 20
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A dump, and what is inside of it: ``names`` has an empty one where the dump does not say what a database is called."""
+
+    part: DumpPart
+    inventory: Optional[Inventory]
+    names: Sequence[str]
+
+
+def load(request: Request) -> dict[str, Any]:
+    """Load dumps, or say what that would do.
+
+    Raises:
+        BackupError: it is not possible, and nothing was changed; or it failed, and no database has a final name that
+            is not complete.
+    """
+    params = request.params
+    request.reporter.phase("read")
+    found = [_read(part, params["engine"]) for part in examine(params["src"])]
+    problems = [problem for item in found for problem in _problems(item)]
+    wanted = LoadRequest(
+        sources=_sources(found, params),
+        roles=params["roles"],
+        placement=placement_from(params, moment()),
+        jobs=jobs_from(params),
+        analyze=params["analyze"],
+        on_error=params["on_error"],
+    )
+    request.reporter.phase("plan")
+    with engine_for(params["engine"], connection_from(params), request.reporter) as engine:
+        plan = engine.plan_load(wanted)
+        for text in plan.warnings:
+            request.reporter.warn(text)
+        refuse("The restore is not possible:", [*problems, *plan.problems])
+        databases = {old: new for chosen in plan.databases for old, new in chosen.items()}
+        result: dict[str, Any] = {
+            "changed": plan.changes,
+            "dump": {"path": params["src"], "parts": [_described(item) for item in found[:LIMIT]]},
+            "address": plan.info.address,
+            "databases": planned(databases, plan.replaced),
+            "kept": sorted(plan.skipped)[:LIMIT],
+            "roles": list(plan.roles[:LIMIT]),
+        }
+        if request.diff:
+            result["diff"] = difference(plan.info.address, databases, plan.replaced, plan.skipped, plan.roles)
+        if plan.changes and not request.check:
+            outcome = engine.load(wanted, plan)
+            request.reporter.phase("")
+            result["phases"] = dict(request.reporter.phases)
+            _judge(outcome, result)
+            result["databases"] = done(outcome.databases)
+            result["roles"] = list(outcome.roles[:LIMIT])
+        result["phases"] = dict(request.reporter.phases)
+        return result
+
+
+def _read(part: DumpPart, engine: str) -> _Found:
+    if part.flavour is not None and part.flavour != engine:
+        raise UsageError(f"{part.label} is a dump of {part.flavour}, not of {engine}.", "correct the option engine")
+    if part.kind != SQL:
+        name = part.header.database if part.header is not None else None
+        return _Found(part, None, [name or ""])
+    inventory = take_inventory(part.chunks(), engine)
+    return _Found(part, inventory, [item.name for item in inventory.databases.values() if _is_content(item.statements)])
+
+
+def _is_content(statements: int) -> bool:
+    return statements > 0
+
+
+def _problems(found: _Found) -> list[str]:
+    inventory, label = found.inventory, found.part.label
+    if inventory is None:
+        return []
+    problems = [
+        f"{label} holds a command that would run on this host and is never carried out: {text}. Remove it from the dump."
+        for text in inventory.refused[:10]
+    ]
+    if inventory.truncated is not None:
+        problems.append(f"{label} is not complete: {inventory.truncated}. Take another copy, or dump again.")
+    if not found.names and not inventory.role_statements:
+        problems.append(f"{label} holds nothing that could be restored. Look at how it was made.")
+    return problems
+
+
+def _sources(found: Sequence[_Found], params: Mapping[str, Any]) -> list[DumpSource]:
+    """What of each dump to load.
+
+    Raises:
+        UsageError: two dumps hold a database of the same name, or see `select` and `new_names`.
+    """
+    labels: dict[str, str] = {}
+    for item in found:
+        for name in item.names:
+            if name in labels:
+                what = f"a database {name!r}" if name else "a database without a name"
+                raise UsageError(
+                    f"{labels[name]} and {item.part.label} both hold {what}.",
+                    "unpack the archive and restore them one after the other",
+                )
+            labels[name] = item.part.label
+    chosen = new_names(select(list(labels), params["databases"], params["src"]), params["rename"], params["target"])
+    return [
+        DumpSource(item.part, item.inventory, {name: chosen[name] for name in item.names if name in chosen})
+        for item in found
+    ]
+
+
+def _described(found: _Found) -> dict[str, Any]:
+    """What a dump is, for the result."""
+    part, inventory = found.part, found.inventory
+    header = part.header
+    return {
+        "file": part.member or part.path,
+        "kind": part.kind,
+        "packed": list(part.codecs),
+        "size": part.size,
+        "tool": inventory.origin.tool if inventory is not None else "pg_dump",
+        "tool_version": inventory.origin.tool_version if inventory is not None else header and header.tool_version,
+        "databases": list(found.names[:LIMIT]),
+        "roles": inventory.roles[:LIMIT] if inventory is not None else [],
+    }
+
+
+def _judge(outcome: LoadOutcome, result: dict[str, Any]) -> None:
+    """Fail with the whole list if any statement failed."""
+    if not outcome.error_count:
+        return
+    result["errors"] = [
+        {"dump": item.dump, "line": item.line, "statement": item.head, "message": item.message}
+        for item in outcome.errors
+    ]
+    result["databases"], result["roles"] = [], list(outcome.roles[:LIMIT])
+    result["changed"] = bool(outcome.roles)
+    count = outcome.error_count
+    raise FailedResult(
+        f"{count} statement{'s' if count > 1 else ''} of the dump failed; no database got its name.",
+        "solve what the server says, then run again",
+        result,
+        [str(item) for item in outcome.errors[:_TOLD]],
+    )
