@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from tests.benchmarks import case_files, case_idle, case_mariadb, case_postgresql, case_small
+from tests.benchmarks import case_files, case_idle, case_mariadb, case_postgresql, case_renaming, case_small
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.machine import describe
 from tests.benchmarks.page import write_page
@@ -32,6 +32,7 @@ _CASES: dict[str, Callable[[Bench, list[Table]], None]] = {
     "mariadb": case_mariadb.run,
     "files": case_files.run_large,
     "manyfiles": case_files.run_many,
+    "renaming": case_renaming.run,
     "idle": case_idle.run,
 }
 

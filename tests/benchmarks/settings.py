@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: all cases, in the order in which they run
-CASES = ("postgresql", "small", "mariadb", "files", "manyfiles", "idle")
+CASES = ("postgresql", "small", "mariadb", "files", "manyfiles", "renaming", "idle")
 
 
 class BenchError(RuntimeError):

@@ -29,6 +29,8 @@ HEADINGS = (
     "### Files: restore of a few big files",
     "### Files: backup of many small files",
     "### Files: restore of many small files",
+    "### Renaming a dump of COPY",
+    "### Renaming a dump of INSERT",
     "### Runs with nothing to do",
 )
 
