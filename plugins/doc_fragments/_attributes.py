@@ -46,6 +46,27 @@ attributes:
       - vya.backupdb.backupdb
 """
 
+    SETS = r"""
+options: {}
+attributes:
+  action_group:
+    description: Belongs to an action group, for C(module_defaults).
+    support: full
+    membership:
+      - vya.backupdb.sets
+"""
+
+    BOTH = r"""
+options: {}
+attributes:
+  action_group:
+    description: Belongs to action groups, for C(module_defaults).
+    support: full
+    membership:
+      - vya.backupdb.backupdb
+      - vya.backupdb.sets
+"""
+
     PROGRESS = r"""
 options: {}
 attributes:

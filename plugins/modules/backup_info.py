@@ -46,7 +46,7 @@ options:
 extends_documentation_fragment:
   - vya.backupdb._attributes
   - vya.backupdb._attributes.info
-  - vya.backupdb._attributes.actiongroup
+  - vya.backupdb._attributes.sets
 seealso:
   - module: vya.backupdb.backup_verify
 """

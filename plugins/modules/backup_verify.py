@@ -30,7 +30,7 @@ options:
 extends_documentation_fragment:
   - vya.backupdb._attributes
   - vya.backupdb._attributes.info
-  - vya.backupdb._attributes.actiongroup
+  - vya.backupdb._attributes.sets
   - vya.backupdb._attributes.progress
   - vya.backupdb._repository
   - vya.backupdb._repository.set

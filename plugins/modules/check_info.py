@@ -114,7 +114,6 @@ options:
 extends_documentation_fragment:
   - vya.backupdb._attributes
   - vya.backupdb._attributes.info
-  - vya.backupdb._attributes.actiongroup
   - vya.backupdb._progress.jobs
 seealso:
   - module: vya.backupdb.instance_info

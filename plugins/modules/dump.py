@@ -54,7 +54,7 @@ options:
     type: str
 extends_documentation_fragment:
   - vya.backupdb._attributes
-  - vya.backupdb._attributes.actiongroup
+  - vya.backupdb._attributes.both
   - vya.backupdb._attributes.progress
   - vya.backupdb._connection
   - vya.backupdb._repository

@@ -61,7 +61,7 @@ options:
     type: str
 extends_documentation_fragment:
   - vya.backupdb._attributes
-  - vya.backupdb._attributes.actiongroup
+  - vya.backupdb._attributes.sets
   - vya.backupdb._attributes.progress
   - vya.backupdb._repository
   - vya.backupdb._progress

@@ -7,60 +7,41 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: restore
-short_description: Restore databases and roles from a set
+short_description: Restore databases and roles from a set, or from a dump of another tool
 version_added: 0.1.0
 author:
   - vya.backupdb contributors (@vya)
 description:
   - Restores databases of a set of M(vya.backupdb.dump), and the roles or users with their grants and passwords, to a PostgreSQL, MySQL or MariaDB
-    server.
+    server. So it does with dumps that other tools made.
   - Everything that would make it fail is looked for beforehand, and everything that is read is verified beforehand. If something is wrong, nothing is changed.
   - A database is loaded under a name of its own and gets its final name when it is complete. A restore that fails leaves no database under its final name.
 options:
-  databases:
-    description:
-      - Databases of the set to restore, as names or as patterns with C(*), C(?) and C([…]).
-      - One that matches nothing is an error. An empty list restores the roles alone.
-    type: list
-    elements: str
-    default:
-      - "*"
-  rename:
-    description:
-      - New names, a mapping from the recorded name of a database to the name to restore it under.
-      - Those that are not named keep their names.
-    type: dict
-    default: {}
-  roles:
-    description:
-      - With V(all) every role or user of the set is created, or made as it was. The one that is connected is never touched.
-      - With V(none) roles stay as they are.
-    type: str
-    choices:
-      - all
-      - none
-    default: all
-  if_exists:
-    description:
-      - What to do with a database whose name exists on the server.
-      - With V(fail) nothing is restored at all. With V(skip) that database stays as it is.
-    type: str
-    choices:
-      - fail
-      - skip
-    default: fail
   analyze:
     description:
       - Whether to compute the statistics that the server plans its queries with.
     type: bool
     default: true
+  keep_failed:
+    description:
+      - Whether to leave an incomplete database on the server for inspection when the restore fails. A warning says under which name.
+    type: bool
+    default: false
+  on_error:
+    description:
+      - What to do when the server refuses a statement of O(src). With V(stop) the first one ends the restore.
+      - With V(continue) the dump is read to its end to find all of them. The restore fails all the same, and no database gets its name.
+    type: str
+    choices:
+      - stop
+      - continue
+    default: stop
 extends_documentation_fragment:
   - vya.backupdb._attributes
-  - vya.backupdb._attributes.actiongroup
+  - vya.backupdb._attributes.both
   - vya.backupdb._attributes.progress
   - vya.backupdb._connection
-  - vya.backupdb._repository
-  - vya.backupdb._repository.set
+  - vya.backupdb._restore
   - vya.backupdb._progress
   - vya.backupdb._progress.jobs
 attributes:
@@ -74,6 +55,8 @@ attributes:
       - Shows the databases and roles that are made or altered. Passwords and hashes are never in it.
 seealso:
   - module: vya.backupdb.dump
+  - module: vya.backupdb.preflight_info
+  - module: vya.backupdb.rollback
   - module: vya.backupdb.proof_info
 """
 
@@ -96,12 +79,29 @@ EXAMPLES = r"""
     rename:
       orders: orders_yesterday
     roles: none
+
+- name: Load what another tool has dumped, beside the database that it is of
+  vya.backupdb.restore:
+    engine: mysql
+    src: /srv/old/20260113_155440_mysql_dns_db.zip
+    target: dns_of_january
+    roles: none
+
+- name: Put the state of last night in the place of a broken database, which is kept
+  vya.backupdb.restore:
+    engine: postgresql
+    repository: /var/backups/backupdb
+    source: db1
+    instance: main
+    databases: [orders]
+    if_exists: replace
+    disconnect: true
 """
 
 RETURN = r"""
 set:
   description: The set that was read.
-  returned: success
+  returned: when no O(src) is given
   type: dict
   contains:
     id:
@@ -119,6 +119,48 @@ set:
       type: str
       returned: success
       sample: 20261121T080000Z
+dump:
+  description: The dump that was read.
+  returned: when O(src) is given
+  type: dict
+  contains:
+    path:
+      description: The file or directory.
+      type: str
+      returned: success
+      sample: /srv/old/20260113_155440_mysql_dns_db.zip
+    parts:
+      description: Each dump in it, with the keys file, kind, packed, size, tool, tool_version, databases and roles.
+      type: list
+      elements: dict
+      returned: success
+      sample: [{"file": "dns.sql", "kind": "sql", "packed": ["zip"], "tool": "mysqldump", "databases": ["dns"]}]
+errors:
+  description: Statements that the server refused, at most 50.
+  returned: when statements of O(src) failed
+  type: list
+  elements: dict
+  contains:
+    dump:
+      description: The file, and the member in it.
+      type: str
+      returned: always
+      sample: /srv/old/dns.sql
+    line:
+      description: Where the statement begins, in the unpacked file; V(0) where that is not known.
+      type: int
+      returned: always
+      sample: 812
+    statement:
+      description: Its beginning, up to where a secret could stand.
+      type: str
+      returned: always
+      sample: CREATE VIEW v_zones AS
+    message:
+      description: What the server said.
+      type: str
+      returned: always
+      sample: "Table 'dns.zones' doesn't exist"
 address:
   description: Where the server was reached.
   returned: success
@@ -140,6 +182,11 @@ databases:
       type: str
       returned: success
       sample: orders_yesterday
+    previous:
+      description: What the database that had the name before is called now; empty where there was none, or it was removed.
+      type: str
+      returned: success
+      sample: orders__before_20261120T080000Z
     seconds:
       description: How long it took.
       type: float

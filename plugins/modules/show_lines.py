@@ -24,7 +24,6 @@ options:
 extends_documentation_fragment:
   - vya.backupdb._attributes
   - vya.backupdb._attributes.info
-  - vya.backupdb._attributes.actiongroup
 attributes:
   action:
     description: Is an action plugin.

@@ -11,6 +11,7 @@ import fnmatch
 import json
 import re
 import subprocess
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,19 @@ def test_execution_environment_does_not_bring_ansible_core() -> None:
         assert re.fullmatch(r"#.*|\s*|(?!ansible)[a-z0-9-]+>=[0-9.]+", line), line
 
 
-def test_action_group_holds_every_module() -> None:
-    assert load("meta/runtime.yml")["action_groups"] == {"backupdb": MODULES}
+#: action group: an option that just its members have
+GROUPS = {"backupdb": "login_host", "sets": "source"}
+
+
+def groups_of(name: str) -> list[str]:
+    options = import_module(f"ansible_collections.vya.backupdb.plugins.module_utils._modules.{name}").SPEC.options
+    return [group for group, option in GROUPS.items() if option in options]
+
+
+def test_action_groups_hold_the_modules_that_take_their_options() -> None:
+    with_spec = [name for name in MODULES if name != "show_lines"]
+    expected = {group: [name for name in with_spec if group in groups_of(name)] for group in GROUPS}
+    assert load("meta/runtime.yml")["action_groups"] == expected
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -178,7 +190,9 @@ def test_every_page_renders_with_ansible_doc() -> None:
         attributes = page["doc"]["attributes"]
         assert attributes["check_mode"]["support"] == "full", name
         assert "diff_mode" in attributes, name
-        assert "vya.backupdb.backupdb" in attributes["action_group"]["membership"], name
+        member_of = attributes.get("action_group", {}).get("membership", [])
+        module = name.rpartition(".")[2]
+        assert member_of == [f"vya.backupdb.{group}" for group in ([] if module == "show_lines" else groups_of(module))]
     text = subprocess.run(
         [VENV_BIN / "ansible-doc", *names], env=ansible_environment(), capture_output=True, text=True, check=False
     )

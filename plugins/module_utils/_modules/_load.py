@@ -15,6 +15,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._dumps.reader import 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import (
     DumpSource,
     LoadOutcome,
+    LoadPlan,
     LoadRequest,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
@@ -46,17 +47,37 @@ class _Found:
     names: Sequence[str]
 
 
-def load(request: Request) -> dict[str, Any]:
-    """Load dumps, or say what that would do.
+@dataclass(frozen=True)
+class Load:
+    """A load that can be planned.
+
+    Args:
+        src: the file or directory.
+        found: what is in it.
+        request: for an engine.
+        problems: what forbids it already.
+    """
+
+    src: str
+    found: Sequence[_Found]
+    request: LoadRequest
+    problems: Sequence[str]
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What the dumps are, for the result."""
+        return {"path": self.src, "parts": [_described(item) for item in self.found[:LIMIT]]}
+
+
+def prepare(request: Request) -> Load:
+    """Read dumps to their end.
 
     Raises:
-        BackupError: it is not possible, and nothing was changed; or it failed, and no database has a final name that
-            is not complete.
+        BackupError: they cannot be read, or an option makes no sense.
     """
     params = request.params
     request.reporter.phase("read")
     found = [_read(part, params["engine"]) for part in examine(params["src"])]
-    problems = [problem for item in found for problem in _problems(item)]
     wanted = LoadRequest(
         sources=_sources(found, params),
         roles=params["roles"],
@@ -65,16 +86,33 @@ def load(request: Request) -> dict[str, Any]:
         analyze=params["analyze"],
         on_error=params["on_error"],
     )
+    return Load(params["src"], found, wanted, [problem for item in found for problem in _problems(item)])
+
+
+def chosen(plan: LoadPlan) -> dict[str, str]:
+    """Name in the dumps -> new name, of everything that would be loaded."""
+    return {old: new for databases in plan.databases for old, new in databases.items()}
+
+
+def load(request: Request) -> dict[str, Any]:
+    """Load dumps, or say what that would do.
+
+    Raises:
+        BackupError: it is not possible, and nothing was changed; or it failed, and no database has a final name that
+            is not complete.
+    """
+    params = request.params
+    prepared = prepare(request)
     request.reporter.phase("plan")
     with engine_for(params["engine"], connection_from(params), request.reporter) as engine:
-        plan = engine.plan_load(wanted)
+        plan = engine.plan_load(prepared.request)
         for text in plan.warnings:
             request.reporter.warn(text)
-        refuse("The restore is not possible:", [*problems, *plan.problems])
-        databases = {old: new for chosen in plan.databases for old, new in chosen.items()}
+        refuse("The restore is not possible:", [*prepared.problems, *plan.problems])
+        databases = chosen(plan)
         result: dict[str, Any] = {
             "changed": plan.changes,
-            "dump": {"path": params["src"], "parts": [_described(item) for item in found[:LIMIT]]},
+            "dump": prepared.description,
             "address": plan.info.address,
             "databases": planned(databases, plan.replaced),
             "kept": sorted(plan.skipped)[:LIMIT],
@@ -83,7 +121,7 @@ def load(request: Request) -> dict[str, Any]:
         if request.diff:
             result["diff"] = difference(plan.info.address, databases, plan.replaced, plan.skipped, plan.roles)
         if plan.changes and not request.check:
-            outcome = engine.load(wanted, plan)
+            outcome = engine.load(prepared.request, plan)
             request.reporter.phase("")
             result["phases"] = dict(request.reporter.phases)
             _judge(outcome, result)
@@ -100,11 +138,7 @@ def _read(part: DumpPart, engine: str) -> _Found:
         name = part.header.database if part.header is not None else None
         return _Found(part, None, [name or ""])
     inventory = take_inventory(part.chunks(), engine)
-    return _Found(part, inventory, [item.name for item in inventory.databases.values() if _is_content(item.statements)])
-
-
-def _is_content(statements: int) -> bool:
-    return statements > 0
+    return _Found(part, inventory, [item.name for item in inventory.databases.values() if item.statements])
 
 
 def _problems(found: _Found) -> list[str]:
@@ -138,9 +172,9 @@ def _sources(found: Sequence[_Found], params: Mapping[str, Any]) -> list[DumpSou
                     "unpack the archive and restore them one after the other",
                 )
             labels[name] = item.part.label
-    chosen = new_names(select(list(labels), params["databases"], params["src"]), params["rename"], params["target"])
+    names = new_names(select(list(labels), params["databases"], params["src"]), params["rename"], params["target"])
     return [
-        DumpSource(item.part, item.inventory, {name: chosen[name] for name in item.names if name in chosen})
+        DumpSource(item.part, item.inventory, {name: names[name] for name in item.names if name in names})
         for item in found
     ]
 

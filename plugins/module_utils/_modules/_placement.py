@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What restores from sets and from dumps have in common: which names are chosen, and what becomes of what has them."""
+"""What restores from sets and dumps have in common: names chosen, and what becomes of what has them. Private to this collection."""
 
 from __future__ import annotations
 

@@ -61,19 +61,22 @@ def run(request: Request) -> dict[str, Any]:
         BackupError: it is not possible, and nothing was changed; or it failed, and no database has a final name that
             is not complete.
     """
-    if request.params["src"] is not None:
-        return load(request)
-    missing = [name for name in REPOSITORY if request.params[name] is None]
+    return load(request) if request.params["src"] is not None else _restore_set(request)
+
+
+def prepare(request: Request) -> tuple[SetReader, RestoreRequest]:
+    """Open the set that the parameters name, and what they ask for of it.
+
+    Raises:
+        BackupError: there is no such set, or an option makes no sense.
+    """
+    params = request.params
+    missing = [name for name in REPOSITORY if params[name] is None]
     if missing:
         raise UsageError(
             f"It is not said what to restore: {', '.join(missing)} missing.",
             "give repository, source and instance for a set, or src for a dump",
         )
-    return _restore_set(request)
-
-
-def _restore_set(request: Request) -> dict[str, Any]:
-    params = request.params
     names_from(params)
     reader = Repository(params["repository"]).open(
         params["source"], params["instance"], LATEST if params["set"] is None else params["set"]
@@ -86,10 +89,16 @@ def _restore_set(request: Request) -> dict[str, Any]:
         jobs=jobs_from(params),
         analyze=params["analyze"],
     )
-    request.reporter.phase("plan")
     for kind in ("roles", "settings"):
         # The plan is made from them.
         reader.verify(reader.artefact(kind))
+    return reader, wanted
+
+
+def _restore_set(request: Request) -> dict[str, Any]:
+    params = request.params
+    reader, wanted = prepare(request)
+    request.reporter.phase("plan")
     with engine_for(params["engine"], connection_from(params), request.reporter) as engine:
         plan = engine.plan_restore(wanted, reader)
         for text in plan.warnings:
@@ -100,7 +109,7 @@ def _restore_set(request: Request) -> dict[str, Any]:
             verify_artefacts(reader, plan, wanted)
         result: dict[str, Any] = {
             "changed": plan.changes,
-            "set": {"id": reader.manifest.set_id, "path": reader.directory, "run_id": reader.manifest.run_id},
+            "set": described(reader),
             "address": plan.info.address,
             "databases": planned(plan.databases, plan.replaced),
             "kept": sorted(plan.skipped)[:LIMIT],
@@ -115,6 +124,11 @@ def _restore_set(request: Request) -> dict[str, Any]:
             result["roles"] = list(outcome.roles[:LIMIT])
         result["phases"] = dict(request.reporter.phases)
         return result
+
+
+def described(reader: SetReader) -> dict[str, Any]:
+    """The set that was read, for a result."""
+    return {"id": reader.manifest.set_id, "path": reader.directory, "run_id": reader.manifest.run_id}
 
 
 def targets(reader: SetReader, patterns: Sequence[str]) -> list[str]:
