@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import pty
-import select
 import re
+import select
 import subprocess
 import sys
 from collections.abc import Mapping
