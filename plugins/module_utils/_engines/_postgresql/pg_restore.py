@@ -119,7 +119,7 @@ def restore_failure(error: ProcessError, recorded: str, target: str) -> BackupEr
     how = "" if said else f" {error.message}"
     details = [line for line in said if not _TOC_ENTRY.search(line) and "while PROCESSING TOC" not in line]
     return BackupError(
-        f"Restoring {recorded!r} as {target!r} failed{where}; nothing has that name.{how}",
+        f"Restoring {recorded!r} as {target!r} failed{where}; what that name means is as it was.{how}",
         "solve what the server says, then run again",
         details,
     )

@@ -20,26 +20,39 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     has_user_objects,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.locales import missing_locale
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.occupants import (
+    attached,
+    irreplaceable,
+    obstacles,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import (
     DEFAULT_TABLESPACE,
     roles_named,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import Roles
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import is_shadow, sessions_in
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles_referenced import referenced
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import is_shadow
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import (
     free_bytes,
     has_room,
     room_for,
     way_to,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.swap import LONGEST_NAME
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
     Tools,
     choose,
     major_of,
     package,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader, RestoreRequest
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import SKIP
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import (
+    ALL,
+    REFERENCED,
+    ArtefactReader,
+    RestoreRequest,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import REPLACE, SKIP
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.previous import previous_name
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, MissingProgram
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
 
@@ -48,7 +61,8 @@ if TYPE_CHECKING:
 
 #: Room that a database needs on the target in relation to its recorded size; a restored one is smaller or equal.
 _ROOM = 1.0
-_LONGEST_NAME = 63
+#: Below the first object identifier that anybody but initdb gets (FirstNormalObjectId).
+_OF_INITDB = "SELECT FROM pg_catalog.pg_database WHERE datname = %s AND oid < 16384"
 
 
 @dataclass
@@ -58,13 +72,17 @@ class Findings:
     Args:
         databases: recorded name -> target name of those to restore.
         skipped: target names that exist and stay.
-        replaced: target names of initdb's own databases that are empty and will be replaced.
+        replaced: target name -> what the database that has it will be called; empty where it is removed.
+        emptied: those of them that are initdb's own databases, with nothing in them.
+        roles: those that the restore brings.
         tools: the programs to restore with; None if there are none that could.
     """
 
     databases: dict[str, str] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
-    replaced: list[str] = field(default_factory=list)
+    replaced: dict[str, str] = field(default_factory=dict)
+    emptied: list[str] = field(default_factory=list)
+    roles: Roles = field(default_factory=lambda: Roles(0))
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     tools: Optional[Tools] = None
@@ -156,13 +174,22 @@ class Preflight:
             )
         else:
             self._choose_tools()
-        found.problems += self._privileges(recorded if self._request.roles == "all" else None, databases)
-        there = existing.names | (recorded.names if self._request.roles == "all" else frozenset())
+        found.roles = self._roles_to_bring(recorded, databases)
+        found.problems += self._privileges(databases)
+        there = existing.names | found.roles.names
         for database in databases:
             found.problems += self._database_problems(database, there)
         found.problems += self._extensions(databases)
         found.problems += self._space(databases)
         return found
+
+    def _roles_to_bring(self, recorded: Roles, databases: Sequence[Database]) -> Roles:
+        if self._request.roles == ALL:
+            return recorded
+        if self._request.roles != REFERENCED:
+            return Roles(recorded.version)
+        named = (roles_named(database.properties) | self._roles_in(database) for database in databases)
+        return referenced(recorded, frozenset().union(*named))
 
     def _recorded(self, name: str) -> Database:
         artefact_of(self._reader, name)
@@ -171,34 +198,49 @@ class Preflight:
     def _consider(self, name: str, target: str) -> None:
         found = self._found
         self._recorded(name)
-        if not target or len(target.encode("utf-8")) > _LONGEST_NAME or "\0" in target or is_shadow(target):
-            found.problems.append(
-                f"{target!r} cannot be the name of a database: at most {_LONGEST_NAME} bytes, no NUL."
-            )
+        if not target or len(target.encode("utf-8")) > LONGEST_NAME or "\0" in target or is_shadow(target):
+            found.problems.append(f"{target!r} cannot be the name of a database: at most {LONGEST_NAME} bytes, no NUL.")
         elif target == "template0":
             found.problems.append("template0 belongs to the server and is never replaced: choose another name.")
         elif self._server.database(target) is None:
             found.databases[name] = target
-        elif target in INITIAL_DATABASES and self._is_empty(target):
+        elif target in INITIAL_DATABASES and self._is_untouched(target):
             found.databases[name] = target
-            found.replaced.append(target)
-            busy = sessions_in(self._session, target, self._access.backends)
-            if busy:
-                found.problems.append(
-                    f"The empty database {target!r} is to be replaced, and sessions use it: {'; '.join(busy[:5])}."
-                    " End them, then run again."
-                )
+            found.replaced[target] = ""
+            found.emptied.append(target)
+            found.problems += self._obstacles(target)
         elif self._request.placement.if_exists == SKIP:
             found.skipped.append(target)
+        elif self._request.placement.if_exists == REPLACE:
+            found.databases[name] = target
+            found.replaced[target] = self._previous(target)
+            found.problems += self._obstacles(target)
+            found.problems += irreplaceable(self._session, self._server, target)
+            found.warnings += attached(self._session, target)
         else:
             found.problems.append(
-                f"The database {target!r} exists already and is left as it is: restore under another name, drop it,"
-                " or skip existing ones (if_exists: skip)."
+                f"The database {target!r} exists already and is left as it is: restore under another name, replace it"
+                " (if_exists: replace), or skip existing ones (if_exists: skip)."
             )
 
-    def _is_empty(self, name: str) -> bool:
+    def _obstacles(self, target: str) -> list[str]:
+        return obstacles(self._session, target, self._access.backends, self._request.placement.disconnect)
+
+    def _previous(self, target: str) -> str:
+        placement = self._request.placement
+        if placement.keep_previous == 0:
+            return ""
+        taken = {database.name for database in self._server.databases}
+        taken.update(self._request.databases.values(), self._found.replaced.values())
+        return previous_name(target, placement.stamp, taken, LONGEST_NAME, True)
+
+    def _is_untouched(self, name: str) -> bool:
+        """Whether a database is as initdb made it: one that was restored is not, even if nothing is in it."""
+        row = self._session.execute(_OF_INITDB, (name,)).fetchone()
         database = self._server.database(name)
-        if database is None or not database.properties["allow_connections"] or not database.properties["connectable"]:
+        if row is None or database is None:
+            return False
+        if not database.properties["allow_connections"] or not database.properties["connectable"]:
             return False
         if name == self._session.info.dbname:
             return not has_user_objects(self._session)
@@ -225,13 +267,13 @@ class Preflight:
         except MissingProgram as error:
             found.problems.append(str(error))
 
-    def _privileges(self, recorded: Optional[Roles], databases: Sequence[Database]) -> Iterator[str]:
+    def _privileges(self, databases: Sequence[Database]) -> Iterator[str]:
         server = self._server
         if server.superuser:
             return
         if databases and not server.create_database:
             yield f"{server.user} may not create databases: use a superuser, or give it CREATEDB."
-        if recorded is not None and recorded.roles and not server.create_role:
+        if self._found.roles.roles and not server.create_role:
             yield f"{server.user} may not create roles: use a superuser, give it CREATEROLE, or restore without roles."
         self._found.warnings.append(
             f"{server.user} is not a superuser: whatever only a superuser may create or own makes the restore fail."

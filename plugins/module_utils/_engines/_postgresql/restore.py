@@ -20,6 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     Archives,
     restore_failure,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.placing import Ready
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import (
     create_statement,
     opening_statement,
@@ -27,8 +28,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import Shadows, drop
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.swap import LONGEST_NAME, Swap, swap
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import Placement
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.previous import failed_name
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
@@ -87,16 +91,20 @@ class Builder:
         self._server = server
         self._analyze = analyze
         self._roles = roles
+        self._targets: dict[str, str] = {}
 
-    def create(self, session: Session[Any], database: Database, number: int) -> str:
+    def create(self, session: Session[Any], database: Database, number: int, target: Optional[str] = None) -> str:
         """Create an empty shadow that only superusers, or nobody else, can enter; returns its name.
 
         Args:
             session: of :meth:`administer`.
             database: its properties.
             number: of the shadow, unique in this run.
+            target: the name that it will get: it is named after it where it fails and is kept for inspection.
         """
         shadow = self.shadows.name(number)
+        if target is not None:
+            self._targets[shadow] = target
         session.execute(create_statement(shadow, database.properties, self._server.number, self._server.superuser))
         if not self._server.superuser:
             session.execute(f"REVOKE CONNECT ON DATABASE {identifier(shadow)} FROM PUBLIC")
@@ -113,14 +121,34 @@ class Builder:
                 return
         self._team.spread(tables, workers, lambda names: self._analyze_some(shadow, names))
 
-    def discard_all(self) -> None:
-        """Remove what is left of this run; a failure of that is a warning, since something else failed before."""
+    def discard_all(self, placement: Optional[Placement] = None) -> None:
+        """After a failure: remove what is left of this run, or leave it for inspection.
+
+        A failure of that is a warning, since something else failed before.
+
+        Args:
+            placement: whether to leave it, and the stamp of its name.
+        """
         try:
             with explained("removing unfinished databases"), self.administer() as session:
                 for name in self.shadows.mine(session):
-                    drop(self._access, session, name, self._server.number)
+                    target = self._targets.get(name)
+                    if placement is not None and placement.keep_failed and target is not None:
+                        self._leave(session, name, target, placement.stamp)
+                    else:
+                        drop(self._access, session, name, self._server.number)
         except BackupError as error:
             self._reporter.warn(f"Unfinished databases could not be removed, the next restore does it: {error.message}")
+
+    def _leave(self, session: Session[Any], shadow: str, target: str, stamp: str) -> None:
+        """Leave a shadow under a name that no later run removes."""
+        names = {row[0] for row in session.execute("SELECT datname FROM pg_catalog.pg_database")}
+        name = failed_name(target, stamp, names, LONGEST_NAME, True)
+        swap(self._access, session, Swap(name, shadow))
+        self._reporter.warn(
+            f"What was loaded for {target!r} stays as {name!r}. It may be incomplete, and was never given its name: look"
+            " at it, then drop it."
+        )
 
     def bytes_loaded(self, session: Session[Any]) -> int:
         """How large the shadows are by now."""
@@ -134,21 +162,27 @@ class Builder:
         with self._access.session(database, application=self.shadows.application) as session:
             yield session
 
-    def finishing(self, loaded: Loaded) -> list[str]:
-        """SQL, for one transaction, that gives a finished shadow its properties and its name."""
+    def ready(self, loaded: Loaded, emptied: Optional[str] = None) -> Ready:
+        """A finished shadow, for :class:`Placer`.
+
+        Args:
+            loaded: what was loaded.
+            emptied: see :class:`Ready`.
+        """
+        return Ready(loaded.target, loaded.shadow, self._finishing(loaded), emptied)
+
+    def finish(self, session: Session[Any], loaded: Loaded) -> None:
+        """Let a finished shadow take a name that nothing has."""
+        swap(self._access, session, Swap(loaded.target, loaded.shadow, None, self._finishing(loaded)))
+
+    def _finishing(self, loaded: Loaded) -> list[str]:
+        """SQL, for the transaction that renames it, that gives a finished shadow its properties."""
         properties = loaded.database.properties
         return [
             *property_statements(loaded.shadow, properties, self._roles),
             *loaded.statements,
             opening_statement(loaded.shadow, properties),
-            f"ALTER DATABASE {identifier(loaded.shadow)} RENAME TO {identifier(loaded.target)}",
         ]
-
-    def finish(self, session: Session[Any], loaded: Loaded) -> None:
-        """Let a finished shadow take its name."""
-        with session.transaction():
-            for statement in self.finishing(loaded):
-                session.execute(statement)
 
     def _analyze_all(self, session: Session[Any], tables: Sequence[str]) -> None:
         for begin in range(0, len(tables), _ANALYZED_AT_A_TIME):
@@ -204,7 +238,7 @@ class Loader(Builder):
             number: of the shadow, unique in this run.
             workers: how much may run at a time.
         """
-        shadow = self.create(session, database, number)
+        shadow = self.create(session, database, number, target)
         details = artefact.details
         if details.get("public_schema") is None:
             with self._access.session(shadow) as inside:
