@@ -15,30 +15,22 @@ from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_js
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import (
-    INITIAL_DATABASES,
     Server,
-    has_user_objects,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.locales import missing_locale
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.occupants import (
-    attached,
-    irreplaceable,
-    obstacles,
-)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.names import Names, Targets
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import (
     DEFAULT_TABLESPACE,
     roles_named,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import Roles
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles_referenced import referenced
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import is_shadow
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import (
     free_bytes,
     has_room,
     room_for,
     way_to,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.swap import LONGEST_NAME
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
     Tools,
     choose,
@@ -51,8 +43,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     ArtefactReader,
     RestoreRequest,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import REPLACE, SKIP
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.previous import previous_name
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, MissingProgram
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
 
@@ -61,30 +51,18 @@ if TYPE_CHECKING:
 
 #: Room that a database needs on the target in relation to its recorded size; a restored one is smaller or equal.
 _ROOM = 1.0
-#: Below the first object identifier that anybody but initdb gets (FirstNormalObjectId).
-_OF_INITDB = "SELECT FROM pg_catalog.pg_database WHERE datname = %s AND oid < 16384"
 
 
 @dataclass
-class Findings:
+class Findings(Targets):
     """What was found; :attr:`problems` forbid the restore.
 
     Args:
-        databases: recorded name -> target name of those to restore.
-        skipped: target names that exist and stay.
-        replaced: target name -> what the database that has it will be called; empty where it is removed.
-        emptied: those of them that are initdb's own databases, with nothing in them.
         roles: those that the restore brings.
         tools: the programs to restore with; None if there are none that could.
     """
 
-    databases: dict[str, str] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
-    replaced: dict[str, str] = field(default_factory=dict)
-    emptied: list[str] = field(default_factory=list)
     roles: Roles = field(default_factory=lambda: Roles(0))
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
     tools: Optional[Tools] = None
 
 
@@ -163,8 +141,10 @@ class Preflight:
         found = self._found
         if self._server.standby:
             found.problems.append("The server is a standby, which cannot be changed: restore to its primary.")
+        names = Names(self._access, self._session, self._server, self._request.placement, found)
         for name, target in self._request.databases.items():
-            self._consider(name, target)
+            self._recorded(name)
+            names.consider(name, target, self._request.databases.values())
         databases = [self._recorded(name) for name in found.databases]
         source = major_of(self._reader.manifest.server_version)
         if source > self._server.major and databases:
@@ -194,58 +174,6 @@ class Preflight:
     def _recorded(self, name: str) -> Database:
         artefact_of(self._reader, name)
         return next(database for database in self._reader.manifest.databases if database.name == name)
-
-    def _consider(self, name: str, target: str) -> None:
-        found = self._found
-        self._recorded(name)
-        if not target or len(target.encode("utf-8")) > LONGEST_NAME or "\0" in target or is_shadow(target):
-            found.problems.append(f"{target!r} cannot be the name of a database: at most {LONGEST_NAME} bytes, no NUL.")
-        elif target == "template0":
-            found.problems.append("template0 belongs to the server and is never replaced: choose another name.")
-        elif self._server.database(target) is None:
-            found.databases[name] = target
-        elif target in INITIAL_DATABASES and self._is_untouched(target):
-            found.databases[name] = target
-            found.replaced[target] = ""
-            found.emptied.append(target)
-            found.problems += self._obstacles(target)
-        elif self._request.placement.if_exists == SKIP:
-            found.skipped.append(target)
-        elif self._request.placement.if_exists == REPLACE:
-            found.databases[name] = target
-            found.replaced[target] = self._previous(target)
-            found.problems += self._obstacles(target)
-            found.problems += irreplaceable(self._session, self._server, target)
-            found.warnings += attached(self._session, target)
-        else:
-            found.problems.append(
-                f"The database {target!r} exists already and is left as it is: restore under another name, replace it"
-                " (if_exists: replace), or skip existing ones (if_exists: skip)."
-            )
-
-    def _obstacles(self, target: str) -> list[str]:
-        return obstacles(self._session, target, self._access.backends, self._request.placement.disconnect)
-
-    def _previous(self, target: str) -> str:
-        placement = self._request.placement
-        if placement.keep_previous == 0:
-            return ""
-        taken = {database.name for database in self._server.databases}
-        taken.update(self._request.databases.values(), self._found.replaced.values())
-        return previous_name(target, placement.stamp, taken, LONGEST_NAME, True)
-
-    def _is_untouched(self, name: str) -> bool:
-        """Whether a database is as initdb made it: one that was restored is not, even if nothing is in it."""
-        row = self._session.execute(_OF_INITDB, (name,)).fetchone()
-        database = self._server.database(name)
-        if row is None or database is None:
-            return False
-        if not database.properties["allow_connections"] or not database.properties["connectable"]:
-            return False
-        if name == self._session.info.dbname:
-            return not has_user_objects(self._session)
-        with self._access.session(name) as session:
-            return not has_user_objects(session)
 
     def _choose_tools(self) -> None:
         found = self._found
