@@ -29,7 +29,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import is_shadow
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ConnectionFailed
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    BackupError,
+    ConnectionFailed,
+    Interrupted,
+)
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
@@ -92,7 +96,7 @@ def swap(access: Access, session: Session[Any], item: Swap, disconnect: bool = F
     beside = session.info.dbname
     with explained(f"giving {item.shadow} the name {item.name}"):
         for attempt in range(1, _ATTEMPTS + 1):
-            ending = _to_empty(item, disconnect, attempt)
+            ending = _to_empty(access, session, item, disconnect)
             with without_sessions(access, beside, ending) as check:
                 try:
                     _rename(session, item)
@@ -106,15 +110,23 @@ def swap(access: Access, session: Session[Any], item: Swap, disconnect: bool = F
                     _refuse_if_in_use(access, session, item, disconnect)
                     if attempt == _ATTEMPTS:
                         raise
+                except Interrupted:
+                    # The server would go on waiting for a lock, and everybody else behind it.
+                    access.cancel_all()
+                    raise
                 else:
                     return
 
 
-def _to_empty(item: Swap, disconnect: bool, attempt: int) -> list[str]:
-    """Databases whose sessions to end in an attempt; those in a shadow go by themselves, most times."""
+def _to_empty(access: Access, session: Session[Any], item: Swap, disconnect: bool) -> list[str]:
+    """Databases whose sessions to end."""
+    found = []
     if disconnect:
-        return [item.name, item.shadow] if item.previous is not None or not item.ours else [item.shadow]
-    return [item.shadow] if item.ours and attempt > 1 else []
+        found = [item.name, item.shadow] if item.previous is not None else [item.shadow]
+    elif item.ours and sessions_in(session, item.shadow, access.backends):
+        # Monitoring, say, which looks into every database.
+        found = [item.shadow]
+    return found
 
 
 def _rename(session: Session[Any], item: Swap) -> None:
