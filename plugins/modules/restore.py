@@ -192,6 +192,12 @@ databases:
       type: float
       returned: not in check mode
       sample: 3.2
+untouched:
+  description: Names of databases that the dump is of, and that stayed as they were because it was loaded under other names.
+  returned: when O(src) is given
+  type: list
+  elements: str
+  sample: [dns]
 kept:
   description: Names of databases that exist and stayed as they were.
   returned: success

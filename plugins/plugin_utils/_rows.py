@@ -159,6 +159,33 @@ def check_rows(looked: Sequence[Result]) -> list[dict[str, Any]]:
     return with_results(rows)
 
 
+def preflight_rows(answers: Any) -> list[dict[str, Any]]:
+    """Whether sets could be restored.
+
+    Args:
+        answers: what a task registered that runs ``preflight_info`` in a loop over instances.
+
+    Returns:
+        For each instance a row: instance, ok, set, what, address, databases, roles, message, result.
+    """
+    rows = []
+    for name, answer in by_instance(answers).items():
+        row: dict[str, Any] = {"instance": name, "ok": not failed(answer) and bool(answer.get("ready")), "message": None}
+        if failed(answer):
+            row["message"] = message(answer)
+        else:
+            problems = answer.get("problems", [])
+            row["message"] = "\n".join(problems) or None
+            row["set"] = answer["set"]["id"]
+            row["address"] = answer.get("address")
+            flavour = _FLAVOURS.get(answer["flavour"], answer["flavour"])
+            row["what"] = f"{flavour} {_short(str(answer.get('version', '')))}"
+            row["databases"] = [item["name"] for item in answer.get("databases", [])]
+            row["roles"] = len(answer.get("roles", []))
+        rows.append(row)
+    return with_results(rows)
+
+
 def set_rows(sets: Sequence[Result], verified: Any = None, wanted: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Sets as rows.
 

@@ -37,6 +37,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.proof_instance import instance_objects
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Loader
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.rollback import (
+    RollbackPlanner,
+    roll_back,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.run_restore import RestoreRun
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.settings import (
     read_settings,
@@ -66,7 +70,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RolesExport,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import LoadOutcome, LoadPlan, LoadRequest
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RollbackPlan, RollbackRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, MissingProgram, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, Database, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, Proof, ProofObject
@@ -234,10 +239,11 @@ class PostgresqlEngine(Engine):
         with explained("looking at the server"):
             existing = roles_of.read_roles(self._session(), server.number, server.read_hashes)
             found = self._preflight(request, reader, server, recorded, existing)
-        planned = roles_restore.changes(recorded, existing) if request.roles == "all" else []
+        planned = roles_restore.changes(found.roles, existing)
         return RestorePlan(
             info=self._info(server),
             databases=found.databases,
+            replaced=found.replaced,
             skipped=found.skipped,
             roles=roles_restore.texts(planned),
             problems=found.problems,
@@ -264,9 +270,15 @@ class PostgresqlEngine(Engine):
             self._sweep(session, server)
             existing = roles_of.read_roles(session, server.number, server.read_hashes)
             found = self._preflight(request, reader, server, recorded, existing)
-            if request.roles == "all":
+            if found.problems:
+                raise BackupError(
+                    "The restore is not possible any more; nothing was changed:",
+                    "solve each of these, then run again",
+                    found.problems,
+                )
+            planned = roles_restore.changes(found.roles, existing)
+            if planned:
                 self.reporter.phase("roles")
-                planned = roles_restore.changes(recorded, existing)
                 roles_restore.apply(session, planned, server.superuser)
                 done = roles_restore.texts(planned)
         self.close()
@@ -274,12 +286,11 @@ class PostgresqlEngine(Engine):
         if not databases or found.tools is None:
             self.reporter.phase("")
             return RestoreOutcome((), done)
-        roles = existing.names | (recorded.names if request.roles == "all" else frozenset())
+        roles = existing.names | found.roles.names
         team = Team(request.jobs, self._access)
         loader = Loader(self._access, team, self.reporter, server, found.tools, request.analyze, roles)
-        restored = RestoreRun(self._access, self.reporter, server, loader, team).restore(
-            reader, databases, found.replaced
-        )
+        run = RestoreRun(self._access, self.reporter, server, loader, team, request.placement)
+        restored = run.restore(reader, databases, found.emptied)
         self.reporter.phase("")
         return RestoreOutcome(restored, done)
 
@@ -300,6 +311,25 @@ class PostgresqlEngine(Engine):
     def load(self, request: LoadRequest, plan: LoadPlan) -> LoadOutcome:
         """Load as planned."""
         raise UsageError(plan.problems[0])
+
+    # rollback
+
+    def plan_rollback(self, request: RollbackRequest) -> RollbackPlan:
+        """What giving databases back what they were would do."""
+        server = self._look(again=True)
+        with explained("looking at the server"):
+            steps, problems = RollbackPlanner(self._access, self._session(), server, request).find()
+        return RollbackPlan(self._info(server), steps, problems)
+
+    def rollback(self, request: RollbackRequest, plan: RollbackPlan) -> None:
+        """Exchange the databases as planned; it takes as long as renaming does, whatever their size."""
+        server = self._look(again=True)
+        with explained("looking at the server"):
+            self._sweep(self._session(), server)
+        self.close()
+        self.reporter.phase("names")
+        roll_back(self._access, request, plan)
+        self.reporter.phase("")
 
     # proof
 

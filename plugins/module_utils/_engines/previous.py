@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection, Iterable
 
 _BETWEEN = "__before_"
+_FAILED = "__failed_"
 _STAMP = re.compile(r"\d{8}T\d{6}Z[-_0-9]*\Z")
 #: Of a stamp with what makes it unique.
 _LONGEST_STAMP = 22
@@ -29,7 +30,15 @@ def previous_name(name: str, stamp: str, taken: Collection[str], longest: int, i
         longest: how long a name may be.
         in_bytes: that counts bytes of UTF-8, not characters.
     """
-    prefix = _prefix(name, longest, in_bytes)
+    return _free(_prefix(name, _BETWEEN, longest, in_bytes), stamp, taken)
+
+
+def failed_name(name: str, stamp: str, taken: Collection[str], longest: int, in_bytes: bool) -> str:
+    """A free name for what a restore that failed leaves for inspection; see `previous_name`."""
+    return _free(_prefix(name, _FAILED, longest, in_bytes), stamp, taken)
+
+
+def _free(prefix: str, stamp: str, taken: Collection[str]) -> str:
     found = prefix + stamp
     number = 1
     while found in taken:
@@ -46,7 +55,7 @@ def previous_of(name: str, names: Iterable[str], longest: int, in_bytes: bool) -
         names: of all databases that exist.
         longest, in_bytes: see `previous_name`.
     """
-    prefix = _prefix(name, longest, in_bytes)
+    prefix = _prefix(name, _BETWEEN, longest, in_bytes)
     found = [item for item in names if item.startswith(prefix) and _STAMP.match(item[len(prefix) :])]
     return sorted(found, key=lambda item: _order(item[len(prefix) :]), reverse=True)
 
@@ -56,16 +65,16 @@ def _order(stamp: str) -> tuple[str, int]:
     return moment, int(number) if number.isdigit() else 1
 
 
-def _prefix(name: str, longest: int, in_bytes: bool) -> str:
+def _prefix(name: str, between: str, longest: int, in_bytes: bool) -> str:
     """The name, cut where it is too long; a digest keeps cut names apart."""
-    room = longest - len(_BETWEEN) - _LONGEST_STAMP
+    room = longest - len(between) - _LONGEST_STAMP
     if _length(name, in_bytes) <= room:
-        return name + _BETWEEN
+        return name + between
     digest = "_" + hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     cut = name
     while _length(cut, in_bytes) > room - len(digest):
         cut = cut[:-1]
-    return cut + digest + _BETWEEN
+    return cut + digest + between
 
 
 def _length(name: str, in_bytes: bool) -> int:

@@ -94,6 +94,12 @@ def chosen(plan: LoadPlan) -> dict[str, str]:
     return {old: new for databases in plan.databases for old, new in databases.items()}
 
 
+def untouched(databases: Mapping[str, str], plan: LoadPlan) -> list[str]:
+    """Databases of the server that the dump is of, and that stay as they are because it is loaded under other names."""
+    there = {item.name for item in plan.info.databases}
+    return sorted((there & set(databases)) - set(databases.values()))[:LIMIT]
+
+
 def load(request: Request) -> dict[str, Any]:
     """Load dumps, or say what that would do.
 
@@ -116,6 +122,7 @@ def load(request: Request) -> dict[str, Any]:
             "address": plan.info.address,
             "databases": planned(databases, plan.replaced),
             "kept": sorted(plan.skipped)[:LIMIT],
+            "untouched": untouched(databases, plan),
             "roles": list(plan.roles[:LIMIT]),
         }
         if request.diff:

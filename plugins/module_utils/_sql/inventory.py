@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_mysql
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_findings import MySQLFindings
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_kinds import ROLE_KINDS
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_splitter import MySQLSplitter, client_command
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.origin import Origin
@@ -75,6 +76,7 @@ class Inventory:
     refused: commands to the client that must not run, with their lines
     unfinished: what its end cuts off
     lines: how many it has
+    mysql: what it needs and what of it will not run; empty for PostgreSQL
     """
 
     flavour: str
@@ -88,6 +90,7 @@ class Inventory:
     refused: list[str] = field(default_factory=list)
     unfinished: Optional[Unfinished] = None
     lines: int = 0
+    mysql: MySQLFindings = field(default_factory=MySQLFindings)
 
     @property
     def truncated(self) -> Optional[str]:
@@ -156,6 +159,8 @@ class InventoryTaker:
         flavour, kind = self.inventory.flavour, statement.kind
         self._current = None
         level = _mysql_level(kind) if flavour == MYSQL else postgres_level(kind)
+        if flavour == MYSQL and not self.inventory.mysql.see(statement) and level == "content":
+            return
         if level == "role":
             self.inventory.role_statements += 1
             if kind == "create_role":

@@ -43,8 +43,12 @@ class CreateDatabase:
     options: dict[str, str] = field(default_factory=dict)
 
 
-def parse_create_database(statement: Statement) -> CreateDatabase:
+def parse_create_database(statement: Statement, unknown: Optional[list[str]] = None) -> CreateDatabase:
     """Read a statement of kind ``create_database``.
+
+    Args:
+        statement: the statement.
+        unknown: gets the options that are not known, which are left out; None refuses them.
 
     Raises:
         SqlError: it has an option that is not known, or one without a value.
@@ -63,7 +67,9 @@ def parse_create_database(statement: Statement) -> CreateDatabase:
         if word == "CONNECTION" and tokens[position : position + 1] and tokens[position][1].upper() == b"LIMIT":
             word = "CONNECTION_LIMIT"
             position += 1
-        if word not in _OPTIONS:
+        if word not in _OPTIONS and unknown is not None:
+            unknown.append(word)
+        elif word not in _OPTIONS:
             raise SqlError(
                 f"CREATE DATABASE has the option {word}, which is not known here.",
                 statement.line,
@@ -78,7 +84,7 @@ def parse_create_database(statement: Statement) -> CreateDatabase:
         value = _value(tokens[position], statement.codec) if position < len(tokens) else None
         if value is None:
             raise SqlError(f"the option {word} of CREATE DATABASE has no value.", statement.line, "correct the dump")
-        if tokens[position] != (WORD, b"DEFAULT"):
+        if tokens[position] != (WORD, b"DEFAULT") and word in _OPTIONS:
             options[word.lower()] = sign + value
         position += 1
     return CreateDatabase(name, statement.line, options)

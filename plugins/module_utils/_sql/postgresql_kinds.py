@@ -78,6 +78,9 @@ def postgres_kind(words: list[bytes], on: Optional[list[bytes]] = None) -> str:
         return f"{verb.decode('ascii').lower()}_{'on_' + object_type(on) if on is not None else 'role'}"
     if verb == b"COMMENT" or words[:2] == [b"SECURITY", b"LABEL"]:
         return f"{verb.decode('ascii').lower()}_on_{object_type(on or [])}"
+    if verb == b"UPDATE" and b"PG_DATABASE" in words[1:4]:
+        # as pg_dump --clean prepares to drop a template
+        return "update_database"
     if verb == b"SELECT" and b"SET_CONFIG" in words[:5]:
         return "set_config"
     if verb in _TRANSACTION:

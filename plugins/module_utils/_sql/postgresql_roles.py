@@ -68,6 +68,20 @@ def repair_roles(statement: Statement) -> tuple[bytes, list[RepairedRole]]:
     return b"".join(texts), repaired
 
 
+def role_names(statement: Statement) -> list[str]:
+    """Every role that a statement names, repaired if need be, where only a role can stand. PUBLIC and the like are none."""
+    found = []
+    for begin in _places(statement):
+        kind, text = statement.tokens[begin]
+        end = _run(statement, begin)
+        if _must_be_quoted(statement, begin, end):
+            found.append(decode(b"".join(piece for _kind, piece in statement.tokens[begin:end]), statement.codec))
+        elif kind != WORD or text.upper() not in _NO_NAMES:
+            name = decode_postgres(statement.tokens[begin], statement.codec)
+            found += [] if name is None else [name]
+    return found
+
+
 def role_name(statement: Statement) -> Optional[str]:
     """The role that CREATE, ALTER, DROP or COMMENT ON ROLE is about, repaired if need be."""
     for begin in _places(statement)[:1]:
@@ -120,7 +134,13 @@ def _places(statement: Statement) -> list[int]:
             or (word == b"TO" and before in (b"OWNER", b"RENAME") and (before == b"OWNER" or subject == "role"))
             or (word == b"BY" and before == b"GRANTED")
             or (word == b"AUTHORIZATION" and verb in ("create", "set"))
+            or (statement.kind in ("alter_privileges", "create_policy") and word == b"TO")
+            or (statement.kind == "alter_privileges" and before == b"FOR" and word in (b"ROLE", b"USER"))
+            or (subject == "user_mapping" and before == b"MAPPING" and word == b"FOR")
         )
+        if statement.kind == "create_policy" and word in (b"USING", b"WITH"):
+            # expressions, in which TO means something else
+            break
         position += 1
         if begins:
             position = _listed(statement, words, position, found)

@@ -64,7 +64,9 @@ def parse_meta(text: str) -> MetaCommand:
         return MetaCommand("", (), "it has no name")
     name = {"c": "connect"}.get(match.group(1), match.group(1))
     try:
-        arguments = tuple(_arguments(text[match.end() :]))
+        # psql drops semicolons behind \\connect, as Adminer writes them
+        end = text.rstrip().rstrip(";") if name == "connect" else text
+        arguments = tuple(_arguments(end[match.end() :]))
     except ValueError as error:
         return MetaCommand(name, (), str(error))
     return MetaCommand(name, arguments, _refusal(name, arguments))

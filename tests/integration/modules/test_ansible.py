@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -274,7 +275,7 @@ def test_f17_the_watcher_finds_what_it_looks_for(tmp_path: Path) -> None:
         watcher.look()
         assert watcher.found == set()
         process.kill()
-    with subprocess.Popen(["sh", "-c", "sleep 60", secret]) as process:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", secret]) as process:
         watcher.look()
         process.kill()
     assert any("command line" in text for text in watcher.found), watcher.found

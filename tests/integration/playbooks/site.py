@@ -10,6 +10,7 @@ import json
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from tests.support.paths import ansible_environment
 
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)\s", re.MULTILINE)
 _PATIENCE = 300
+#: so long may a program be silent before it is asked whether it waits for an answer, in seconds
+_THINKS = 0.5
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class Site:
         return Run(done.returncode, done.stdout)
 
     def answer(self, playbook: str, answer: str, *arguments: str) -> Run:
-        """Run a playbook on a terminal, and answer the first question that it asks."""
+        """Run a playbook on a terminal, and answer its question, and again while nothing happens."""
         command = ["ansible-playbook", f"vya.backupdb.{playbook}", "-i", str(self.write()), *arguments]
         master, slave = pty.openpty()
         # without a controlling terminal of its own nobody is asked
@@ -137,15 +140,17 @@ class Site:
         output = b""
         with done:
             while True:
+                asked = b"anything else stops" in output
+                if not select.select([master], [], [], _THINKS)[0] and asked and done.poll() is None:
+                    # Ansible throws away what is typed before it listens, so there is no moment to answer once.
+                    os.write(master, answer.encode())
+                    continue
                 try:
                     data = os.read(master, 1 << 16)
                 except OSError:
                     # the other side is closed: the end
                     break
                 output += data
-                if b"anything else stops" in output and answer:
-                    os.write(master, answer.encode())
-                    answer = ""
                 if not data:
                     break
         os.close(master)

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import dump
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import BackupRequest, RestoreRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import Placement
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
     ConnectionFailed,
@@ -192,16 +193,16 @@ def test_initial_database_with_something_in_it_is_not_replaced(
     target.sql("CREATE TABLE mine AS SELECT 1")
     problems = plan_restore(target, made.reader, made.databases).problems
     assert any("'postgres' exists already" in text for text in problems)
-    plan = plan_restore(target, made.reader, made.databases, if_exists="skip")
+    plan = plan_restore(target, made.reader, made.databases, placement=Placement(if_exists="skip"))
     assert (plan.problems, plan.skipped, plan.databases) == ([], ["postgres"], {})
     target.sql("DROP TABLE mine")
     with target.connect("postgres", application_name="an application"):
         problems = plan_restore(target, made.reader, made.databases).problems
-        assert any("sessions use it" in text and "an application" in text for text in problems)
+        assert any("session uses it" in text and "an application" in text for text in problems)
     with engine(target) as used:
         request = RestoreRequest(databases=made.databases)
         plan = used.plan_restore(request, made.reader)
-        with target.connect("postgres"), pytest.raises(BackupError, match="has to be replaced, and 1 sessions use it"):
+        with target.connect("postgres"), pytest.raises(BackupError, match="to be replaced, and 1 session uses it"):
             used.restore(request, plan, made.reader)
     assert target.value("SELECT count(*) FROM pg_database WHERE datname ~ 'shadow'") == 0
     restore(target, made.reader, made.databases)
@@ -211,7 +212,7 @@ def test_initial_database_with_something_in_it_is_not_replaced(
 def test_existing_database_is_left_as_it_is(backup: Backup, rebuilt: PostgresServer) -> None:
     problems = plan_restore(rebuilt, backup.reader, {"shop": "shop"}).problems
     assert any("'shop' exists already" in text and "if_exists: skip" in text for text in problems)
-    plan = plan_restore(rebuilt, backup.reader, {"shop": "shop"}, if_exists="skip")
+    plan = plan_restore(rebuilt, backup.reader, {"shop": "shop"}, placement=Placement(if_exists="skip"))
     assert not plan.changes
     assert list(plan.skipped) == ["shop"]
 

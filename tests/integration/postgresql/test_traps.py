@@ -259,6 +259,64 @@ def test_p18_unqualified_names_are_restored_or_named(work: Path, fresh_pg: Calla
     assert target.value("SELECT count(*) FROM pg_database WHERE datname = 'bad' OR datname ~ 'shadow'") == 0
 
 
+def test_p17_views_over_unqualified_functions_are_restored_or_named(
+    work: Path, fresh_pg: Callable[..., PostgresServer]
+) -> None:
+    source, target = fresh_pg(), fresh_pg()
+    for name, path in (("good", " SET search_path = public"), ("bad", "")):
+        source.sql(f"CREATE DATABASE {name}")
+        source.sql(
+            f"""
+            CREATE TABLE t (i integer);
+            INSERT INTO t VALUES (1), (2);
+            CREATE FUNCTION total() RETURNS bigint LANGUAGE plpgsql{path} AS 'BEGIN RETURN (SELECT sum(i) FROM t); END';
+            CREATE MATERIALIZED VIEW totals AS SELECT total() AS total;
+            """,
+            database=name,
+        )
+    made = back_up(source, work / "p17")
+    restore(target, made.reader, {"good": "good"})
+    assert differences(target, made.proof, {"good": "good"}) == []
+    assert target.value("SELECT total FROM totals", database="good") == 3
+    with pytest.raises(BackupError, match="Restoring 'bad' as 'bad' failed") as failure:
+        restore(target, made.reader, {"bad": "bad"})
+    assert "totals" in str(failure.value) and 'relation "t" does not exist' in str(failure.value)
+    assert target.value("SELECT count(*) FROM pg_database WHERE datname = 'bad' OR datname ~ 'shadow'") == 0
+
+
+def test_p12_comments_on_extensions_and_owners_of_their_objects_survive(
+    work: Path, fresh_pg: Callable[..., PostgresServer]
+) -> None:
+    source, target = fresh_pg(), fresh_pg()
+    source.sql("CREATE ROLE keeper; CREATE ROLE reader")
+    source.sql("CREATE DATABASE boxes OWNER keeper")
+    source.sql(
+        """
+        CREATE EXTENSION hstore;
+        COMMENT ON EXTENSION hstore IS 'ours';
+        ALTER FUNCTION hstore_in(cstring) OWNER TO keeper;
+        REVOKE EXECUTE ON FUNCTION akeys(hstore) FROM PUBLIC;
+        GRANT EXECUTE ON FUNCTION akeys(hstore) TO reader;
+        CREATE TABLE t (h hstore);
+        INSERT INTO t VALUES ('a=>1');
+        """,
+        database="boxes",
+    )
+    made = back_up(source, work / "p12")
+    restore(target, made.reader, {"boxes": "boxes"})
+    assert differences(target, made.proof, {"boxes": "boxes"}) == []
+    assert (
+        target.value(
+            "SELECT obj_description(oid, 'pg_extension') FROM pg_extension WHERE extname = 'hstore'", database="boxes"
+        )
+        == "ours"
+    )
+    assert target.value("SELECT has_function_privilege('reader', 'akeys(hstore)', 'EXECUTE')", database="boxes") is True
+    assert (
+        target.value("SELECT has_function_privilege('keeper', 'akeys(hstore)', 'EXECUTE')", database="boxes") is False
+    )
+
+
 def test_p19_event_triggers_do_not_fire_and_are_kept(rebuilt: PostgresServer) -> None:
     assert rebuilt.value("SELECT count(*) FROM ddl_log", database="shop") == 0
     with pytest.raises(psycopg.errors.RaiseException, match="not allowed: DROP TABLE"):

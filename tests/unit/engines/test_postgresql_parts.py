@@ -24,7 +24,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     setting,
     split_list,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import (
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import (
     _only_transaction_timeout,
     restore_failure,
 )

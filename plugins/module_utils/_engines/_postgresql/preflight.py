@@ -15,17 +15,16 @@ from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_js
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import (
-    INITIAL_DATABASES,
     Server,
-    has_user_objects,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.locales import missing_locale
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.names import Names, Targets
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import (
     DEFAULT_TABLESPACE,
     roles_named,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import Roles
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import is_shadow, sessions_in
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles_referenced import referenced
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import (
     free_bytes,
     has_room,
@@ -38,8 +37,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     major_of,
     package,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader, RestoreRequest
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import SKIP
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import (
+    ALL,
+    REFERENCED,
+    ArtefactReader,
+    RestoreRequest,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, MissingProgram
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
 
@@ -48,25 +51,18 @@ if TYPE_CHECKING:
 
 #: Room that a database needs on the target in relation to its recorded size; a restored one is smaller or equal.
 _ROOM = 1.0
-_LONGEST_NAME = 63
 
 
 @dataclass
-class Findings:
+class Findings(Targets):
     """What was found; :attr:`problems` forbid the restore.
 
     Args:
-        databases: recorded name -> target name of those to restore.
-        skipped: target names that exist and stay.
-        replaced: target names of initdb's own databases that are empty and will be replaced.
+        roles: those that the restore brings.
         tools: the programs to restore with; None if there are none that could.
     """
 
-    databases: dict[str, str] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
-    replaced: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    roles: Roles = field(default_factory=lambda: Roles(0))
     tools: Optional[Tools] = None
 
 
@@ -145,8 +141,10 @@ class Preflight:
         found = self._found
         if self._server.standby:
             found.problems.append("The server is a standby, which cannot be changed: restore to its primary.")
+        names = Names(self._access, self._session, self._server, self._request.placement, found)
         for name, target in self._request.databases.items():
-            self._consider(name, target)
+            self._recorded(name)
+            names.consider(name, target, self._request.databases.values())
         databases = [self._recorded(name) for name in found.databases]
         source = major_of(self._reader.manifest.server_version)
         if source > self._server.major and databases:
@@ -156,54 +154,26 @@ class Preflight:
             )
         else:
             self._choose_tools()
-        found.problems += self._privileges(recorded if self._request.roles == "all" else None, databases)
-        there = existing.names | (recorded.names if self._request.roles == "all" else frozenset())
+        found.roles = self._roles_to_bring(recorded, databases)
+        found.problems += self._privileges(databases)
+        there = existing.names | found.roles.names
         for database in databases:
             found.problems += self._database_problems(database, there)
         found.problems += self._extensions(databases)
         found.problems += self._space(databases)
         return found
 
+    def _roles_to_bring(self, recorded: Roles, databases: Sequence[Database]) -> Roles:
+        if self._request.roles == ALL:
+            return recorded
+        if self._request.roles != REFERENCED:
+            return Roles(recorded.version)
+        named = (roles_named(database.properties) | self._roles_in(database) for database in databases)
+        return referenced(recorded, frozenset().union(*named))
+
     def _recorded(self, name: str) -> Database:
         artefact_of(self._reader, name)
         return next(database for database in self._reader.manifest.databases if database.name == name)
-
-    def _consider(self, name: str, target: str) -> None:
-        found = self._found
-        self._recorded(name)
-        if not target or len(target.encode("utf-8")) > _LONGEST_NAME or "\0" in target or is_shadow(target):
-            found.problems.append(
-                f"{target!r} cannot be the name of a database: at most {_LONGEST_NAME} bytes, no NUL."
-            )
-        elif target == "template0":
-            found.problems.append("template0 belongs to the server and is never replaced: choose another name.")
-        elif self._server.database(target) is None:
-            found.databases[name] = target
-        elif target in INITIAL_DATABASES and self._is_empty(target):
-            found.databases[name] = target
-            found.replaced.append(target)
-            busy = sessions_in(self._session, target, self._access.backends)
-            if busy:
-                found.problems.append(
-                    f"The empty database {target!r} is to be replaced, and sessions use it: {'; '.join(busy[:5])}."
-                    " End them, then run again."
-                )
-        elif self._request.placement.if_exists == SKIP:
-            found.skipped.append(target)
-        else:
-            found.problems.append(
-                f"The database {target!r} exists already and is left as it is: restore under another name, drop it,"
-                " or skip existing ones (if_exists: skip)."
-            )
-
-    def _is_empty(self, name: str) -> bool:
-        database = self._server.database(name)
-        if database is None or not database.properties["allow_connections"] or not database.properties["connectable"]:
-            return False
-        if name == self._session.info.dbname:
-            return not has_user_objects(self._session)
-        with self._access.session(name) as session:
-            return not has_user_objects(session)
 
     def _choose_tools(self) -> None:
         found = self._found
@@ -225,13 +195,13 @@ class Preflight:
         except MissingProgram as error:
             found.problems.append(str(error))
 
-    def _privileges(self, recorded: Optional[Roles], databases: Sequence[Database]) -> Iterator[str]:
+    def _privileges(self, databases: Sequence[Database]) -> Iterator[str]:
         server = self._server
         if server.superuser:
             return
         if databases and not server.create_database:
             yield f"{server.user} may not create databases: use a superuser, or give it CREATEDB."
-        if recorded is not None and recorded.roles and not server.create_role:
+        if self._found.roles.roles and not server.create_role:
             yield f"{server.user} may not create roles: use a superuser, give it CREATEROLE, or restore without roles."
         self._found.warnings.append(
             f"{server.user} is not a superuser: whatever only a superuser may create or own makes the restore fail."

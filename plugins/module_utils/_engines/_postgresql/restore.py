@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive, public_schema, staging
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained, sql
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import conninfo
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import (
+    Archives,
+    restore_failure,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.placing import Ready
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import (
     create_statement,
     opening_statement,
@@ -24,11 +28,13 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import Shadows, drop
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.swap import LONGEST_NAME, Swap, swap
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import Placement
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.previous import failed_name
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
-from ansible_collections.vya.backupdb.plugins.module_utils._process import Command
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 if TYPE_CHECKING:
@@ -36,20 +42,6 @@ if TYPE_CHECKING:
 
 #: Entries of an archive that make event triggers, or say something about them.
 _EVENT_TRIGGER = re.compile(rb"\A\d+; \d+ \d+ (EVENT TRIGGER |(COMMENT|SECURITY LABEL) - EVENT TRIGGER )")
-_TOC_ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+)")
-#: Nothing of a shadow can be lost by a crash before its last transaction, the renaming, is on disk: that one waits for
-#: the disk as always, and everything before it with it.
-_LOAD_SETTINGS = {
-    "synchronous_commit": "off",
-    "default_transaction_read_only": "off",
-    "idle_in_transaction_session_timeout": "0",
-}
-#: What only a superuser may set: keeps passwords of user mappings and roles out of the server's log.
-QUIET_SETTINGS = {
-    "log_statement": "none",
-    "log_min_duration_statement": "-1",
-    "log_min_error_statement": "panic",
-}
 _ANALYZE = """
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -58,32 +50,157 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
  ORDER BY c.relpages DESC, 1
 """
 _ANALYZED_AT_A_TIME = 50
-_LONGEST_HEAD = 200
-#: First major version that has the parameter.
-_TRANSACTION_TIMEOUT = 17
-_ERRORS_IGNORED = re.compile(r"errors ignored on restore: (\d+)")
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A finished shadow, or the database that it became."""
+    """A finished shadow, or the database that it became.
+
+    Args:
+        database: what was loaded, with its properties.
+        target: the name that it gets.
+        shadow: the name that it has until then.
+        statements: SQL that gives the shadow what its properties do not say, for the transaction that renames it.
+    """
 
     database: Database
     target: str
     shadow: str
+    statements: Sequence[str] = ()
 
 
-class Loader:
-    """Loads databases into one server. Safe to use from several threads.
+class Builder:
+    """Builds databases on one server under shadow names, and gives them theirs. Safe to use from several threads.
 
     Args:
         access: the way to the server.
         team: where programs run.
         reporter: where warnings go.
         server: what it is.
-        tools: the programs to restore with.
-        analyze: compute the planner's statistics afterwards.
+        analyze: compute the planner's statistics.
         roles: roles that exist by now.
+    """
+
+    def __init__(
+        self, access: Access, team: Team, reporter: Reporter, server: Server, analyze: bool, roles: frozenset[str]
+    ) -> None:
+        self.shadows = Shadows()
+        self._access = access
+        self._team = team
+        self._reporter = reporter
+        self._server = server
+        self._analyze = analyze
+        self._roles = roles
+        self._targets: dict[str, str] = {}
+
+    def create(self, session: Session[Any], database: Database, number: int, target: Optional[str] = None) -> str:
+        """Create an empty shadow that only superusers, or nobody else, can enter; returns its name.
+
+        Args:
+            session: of :meth:`administer`.
+            database: its properties.
+            number: of the shadow, unique in this run.
+            target: the name that it will get: it is named after it where it fails and is kept for inspection.
+        """
+        shadow = self.shadows.name(number)
+        if target is not None:
+            self._targets[shadow] = target
+        session.execute(create_statement(shadow, database.properties, self._server.number, self._server.superuser))
+        if not self._server.superuser:
+            session.execute(f"REVOKE CONNECT ON DATABASE {identifier(shadow)} FROM PUBLIC")
+        return shadow
+
+    def compute_statistics(self, shadow: str, workers: int) -> None:
+        """The planner's statistics of a loaded shadow, if they are wanted."""
+        if not self._analyze:
+            return
+        with self._access.session(shadow) as session:
+            tables = [row[0] for row in session.execute(_ANALYZE)]
+            if workers == 1 or len(tables) < 2:
+                self._analyze_all(session, tables)
+                return
+        self._team.spread(tables, workers, lambda names: self._analyze_some(shadow, names))
+
+    def discard_all(self, placement: Optional[Placement] = None) -> None:
+        """After a failure: remove what is left of this run, or leave it for inspection.
+
+        A failure of that is a warning, since something else failed before.
+
+        Args:
+            placement: whether to leave it, and the stamp of its name.
+        """
+        try:
+            with explained("removing unfinished databases"), self.administer() as session:
+                for name in self.shadows.mine(session):
+                    target = self._targets.get(name)
+                    if placement is not None and placement.keep_failed and target is not None:
+                        self._leave(session, name, target, placement.stamp)
+                    else:
+                        drop(self._access, session, name, self._server.number)
+        except BackupError as error:
+            self._reporter.warn(f"Unfinished databases could not be removed, the next restore does it: {error.message}")
+
+    def _leave(self, session: Session[Any], shadow: str, target: str, stamp: str) -> None:
+        """Leave a shadow under a name that no later run removes."""
+        names = {row[0] for row in session.execute("SELECT datname FROM pg_catalog.pg_database")}
+        name = failed_name(target, stamp, names, LONGEST_NAME, True)
+        swap(self._access, session, Swap(name, shadow))
+        self._reporter.warn(
+            f"What was loaded for {target!r} stays as {name!r}. It may be incomplete, and was never given its name: look"
+            " at it, then drop it."
+        )
+
+    def bytes_loaded(self, session: Session[Any]) -> int:
+        """How large the shadows are by now."""
+        query = "SELECT pg_catalog.pg_database_size(%s::name)"
+        rows = [session.execute(query, (name,)).fetchone() for name in self.shadows.mine(session)]
+        return sum(row[0] for row in rows if row is not None)
+
+    @contextlib.contextmanager
+    def administer(self, database: Optional[str] = None) -> Iterator[Session[Any]]:
+        """A session that shows that this run lives."""
+        with self._access.session(database, application=self.shadows.application) as session:
+            yield session
+
+    def ready(self, loaded: Loaded, emptied: Optional[str] = None) -> Ready:
+        """A finished shadow, for :class:`Placer`.
+
+        Args:
+            loaded: what was loaded.
+            emptied: see :class:`Ready`.
+        """
+        return Ready(loaded.target, loaded.shadow, self._finishing(loaded), emptied)
+
+    def finish(self, session: Session[Any], loaded: Loaded) -> None:
+        """Let a finished shadow take a name that nothing has."""
+        swap(self._access, session, Swap(loaded.target, loaded.shadow, None, self._finishing(loaded)))
+
+    def _finishing(self, loaded: Loaded) -> list[str]:
+        """SQL, for the transaction that renames it, that gives a finished shadow its properties."""
+        properties = loaded.database.properties
+        return [
+            *property_statements(loaded.shadow, properties, self._roles),
+            *loaded.statements,
+            opening_statement(loaded.shadow, properties),
+        ]
+
+    def _analyze_all(self, session: Session[Any], tables: Sequence[str]) -> None:
+        for begin in range(0, len(tables), _ANALYZED_AT_A_TIME):
+            self._team.check()
+            session.execute(sql("ANALYZE " + ", ".join(tables[begin : begin + _ANALYZED_AT_A_TIME])))
+
+    def _analyze_some(self, shadow: str, tables: Iterator[str]) -> None:
+        with explained(f"computing statistics of {shadow}"), self._access.session(shadow) as session:
+            for table in tables:
+                session.execute(sql(f"ANALYZE {table}"))
+
+
+class Loader(Builder):
+    """Builds databases from the archives of a set.
+
+    Args:
+        tools: the programs to restore with.
+        access, team, reporter, server, analyze, roles: see `Builder`.
     """
 
     def __init__(
@@ -96,14 +213,9 @@ class Loader:
         analyze: bool,
         roles: frozenset[str],
     ) -> None:
-        self.shadows = Shadows()
-        self._access = access
-        self._team = team
-        self._reporter = reporter
-        self._server = server
+        super().__init__(access, team, reporter, server, analyze, roles)
         self._tools = tools
-        self._analyze = analyze
-        self._roles = roles
+        self._archives = Archives(access, team, server, tools, self.shadows.application)
 
     def load(
         self,
@@ -126,10 +238,7 @@ class Loader:
             number: of the shadow, unique in this run.
             workers: how much may run at a time.
         """
-        shadow = self.shadows.name(number)
-        session.execute(create_statement(shadow, database.properties, self._server.number, self._server.superuser))
-        if not self._server.superuser:
-            session.execute(f"REVOKE CONNECT ON DATABASE {identifier(shadow)} FROM PUBLIC")
+        shadow = self.create(session, database, number, target)
         details = artefact.details
         if details.get("public_schema") is None:
             with self._access.session(shadow) as inside:
@@ -140,56 +249,17 @@ class Loader:
             source = self._laid_out(way, path, scratch, workers)
             lists = self._lists(source, scratch) if details.get("event_triggers") else []
             for options in lists or [[]]:
-                self._pg_restore(database.name, target, shadow, source, workers, options)
+                try:
+                    self._archives.load(shadow, source, [f"--jobs={workers}", *options])
+                except ProcessError as error:
+                    raise restore_failure(error, database.name, target) from None
         return Loaded(database, target, shadow)
 
     def complete(self, loaded: Loaded, artefact: Artefact, workers: int) -> None:
         """Do inside a loaded shadow what its archive does not: schema public as recorded, and statistics."""
         with self._access.session(loaded.shadow) as session:
             public_schema.enforce(session, artefact.details.get("public_schema"))
-            tables = [row[0] for row in session.execute(_ANALYZE)] if self._analyze else []
-            if not tables:
-                return
-            if workers == 1 or len(tables) == 1:
-                self._analyze_all(session, tables)
-                return
-        self._team.spread(tables, workers, lambda names: self._analyze_some(loaded.shadow, names))
-
-    def discard_all(self) -> None:
-        """Remove what is left of this run; a failure of that is a warning, since something else failed before."""
-        try:
-            with explained("removing unfinished databases"), self.administer() as session:
-                for name in self.shadows.mine(session):
-                    drop(self._access, session, name, self._server.number)
-        except BackupError as error:
-            self._reporter.warn(f"Unfinished databases could not be removed, the next restore does it: {error.message}")
-
-    def bytes_loaded(self, session: Session[Any]) -> int:
-        """How large the shadows are by now."""
-        query = "SELECT pg_catalog.pg_database_size(%s::name)"
-        rows = [session.execute(query, (name,)).fetchone() for name in self.shadows.mine(session)]
-        return sum(row[0] for row in rows if row is not None)
-
-    @contextlib.contextmanager
-    def administer(self, database: Optional[str] = None) -> Iterator[Session[Any]]:
-        """A session that shows that this run lives."""
-        with self._access.session(database, application=self.shadows.application) as session:
-            yield session
-
-    def finishing(self, loaded: Loaded) -> list[str]:
-        """SQL, for one transaction, that gives a finished shadow its properties and its name."""
-        properties = loaded.database.properties
-        return [
-            *property_statements(loaded.shadow, properties, self._roles),
-            opening_statement(loaded.shadow, properties),
-            f"ALTER DATABASE {identifier(loaded.shadow)} RENAME TO {identifier(loaded.target)}",
-        ]
-
-    def finish(self, session: Session[Any], loaded: Loaded) -> None:
-        """Let a finished shadow take its name."""
-        with session.transaction():
-            for statement in self.finishing(loaded):
-                session.execute(statement)
+        self.compute_statistics(loaded.shadow, workers)
 
     def _laid_out(self, way: str, path: str, scratch: str, workers: int) -> str:
         """Where pg_restore finds an archive."""
@@ -214,77 +284,3 @@ class Loader:
             file.write_bytes(b"".join(lines))
             options.append([f"--use-list={file}"])
         return options
-
-    def _pg_restore(
-        self, recorded: str, target: str, shadow: str, source: str, workers: int, options: Sequence[str]
-    ) -> None:
-        environment = self._access.environment()
-        settings = {**_LOAD_SETTINGS, **(QUIET_SETTINGS if self._server.superuser else {})}
-        environment["PGOPTIONS"] = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        environment["PGAPPNAME"] = self.shadows.application
-        # From 17 on it begins with a parameter that older servers do not know: the one error that is no loss.
-        forgiving = self._tools.major >= _TRANSACTION_TIMEOUT > self._server.major
-        command = Command(
-            [
-                self._tools.path("pg_restore"),
-                "--format=directory",
-                f"--jobs={workers}",
-                *([] if forgiving else ["--exit-on-error"]),
-                "--no-password",
-                f"--dbname={conninfo(shadow)}",
-                *options,
-                source,
-            ],
-            env=environment,
-            secret_env=self._access.secret_environment(),
-            account=self._access.account,
-        )
-        try:
-            self._team.execute(command)
-        except ProcessError as error:
-            if not (forgiving and _only_transaction_timeout(error)):
-                raise restore_failure(error, recorded, target) from None
-
-    def _analyze_all(self, session: Session[Any], tables: Sequence[str]) -> None:
-        for begin in range(0, len(tables), _ANALYZED_AT_A_TIME):
-            self._team.check()
-            session.execute(sql("ANALYZE " + ", ".join(tables[begin : begin + _ANALYZED_AT_A_TIME])))
-
-    def _analyze_some(self, shadow: str, tables: Iterator[str]) -> None:
-        with explained(f"computing statistics of {shadow}"), self._access.session(shadow) as session:
-            for table in tables:
-                session.execute(sql(f"ANALYZE {table}"))
-
-
-def _only_transaction_timeout(error: ProcessError) -> bool:
-    """Whether every error of pg_restore is that the server does not know ``transaction_timeout``."""
-    ignored = _ERRORS_IGNORED.search(error.stderr_tail)
-    unknown = error.stderr_tail.count('unrecognized configuration parameter "transaction_timeout"')
-    return error.returncode == 1 and ignored is not None and int(ignored[1]) == unknown
-
-
-def restore_failure(error: ProcessError, recorded: str, target: str) -> BackupError:
-    """What pg_restore said, without the statement that failed: it may hold a password.
-
-    Args:
-        error: of the program.
-        recorded: the database in the set.
-        target: the name that it would have got.
-    """
-    text, _marker, statement = error.stderr_tail.partition("Command was:")
-    said = [line.removeprefix("pg_restore: ").removeprefix("error: ") for line in text.splitlines() if line.strip()]
-    entry = next((found for line in said for found in [_TOC_ENTRY.search(line)] if found), None)
-    where = f" at {entry[1]}" if entry else f" at: {_head(statement)}" if statement.strip() else ""
-    how = "" if said else f" {error.message}"
-    details = [line for line in said if not _TOC_ENTRY.search(line) and "while PROCESSING TOC" not in line]
-    return BackupError(
-        f"Restoring {recorded!r} as {target!r} failed{where}; nothing has that name.{how}",
-        "solve what the server says, then run again",
-        details,
-    )
-
-
-def _head(statement: str) -> str:
-    """The beginning of a statement, up to where a secret could stand: in quotes."""
-    head = re.split(r"['$(]|\bOPTIONS\b|\bPASSWORD\b|\bCONNECTION\b", " ".join(statement.split()), maxsplit=1)[0]
-    return head[:_LONGEST_HEAD].strip()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import explained
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import QUIET_SETTINGS
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import QUIET_SETTINGS
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import (
     MEMBERSHIP_OPTIONS,
     Membership,

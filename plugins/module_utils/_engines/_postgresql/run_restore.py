@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import (
-    INITIAL_DATABASES,
-    Server,
-)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.placing import Placer, Ready
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import artefact_of
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Loaded, Loader
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import exchange
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Task, Team
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader, RestoredDatabase
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import (
+    REPLACE,
+    Placement,
+    RestoredDatabase,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Database
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
@@ -39,47 +41,80 @@ class RestoreRun:
         server: what the server is.
         loader: loads one database.
         team: whose places are shared.
+        placement: what happens to what is there already.
     """
 
-    def __init__(self, access: Access, reporter: Reporter, server: Server, loader: Loader, team: Team) -> None:
+    def __init__(
+        self,
+        access: Access,
+        reporter: Reporter,
+        server: Server,
+        loader: Loader,
+        team: Team,
+        placement: Placement,
+    ) -> None:
         self._access = access
         self._reporter = reporter
         self._server = server
         self._loader = loader
         self._team = team
+        self._placement = placement
         self._finished: list[Database] = []
         self._count = 0
         self._looked = 0.0
 
     def restore(
-        self, reader: ArtefactReader, databases: Mapping[str, str], replaced: Sequence[str]
+        self, reader: ArtefactReader, databases: Mapping[str, str], emptied: Collection[str]
     ) -> list[RestoredDatabase]:
         """Restore databases; those that fail, and those not finished then, leave nothing.
+
+        Where databases are replaced, none gets its name before all of them are finished.
 
         Args:
             reader: the set.
             databases: recorded name -> name to get.
-            replaced: names of empty databases of initdb to put the restored ones in the place of.
+            emptied: names of empty databases of initdb to put the restored ones in the place of.
         """
         wanted = [database for database in reader.manifest.databases if database.name in databases]
+        targets = {databases[database.name] for database in wanted}
+        late = targets if self._placement.if_exists == REPLACE else targets & set(emptied)
         tasks = []
         for number, database in enumerate(wanted, 1):
-            work = functools.partial(self._load, reader, database, databases[database.name], number, replaced)
+            work = functools.partial(self._load, reader, database, databases[database.name], number, late)
             tasks.append(Task(database.size, work))
         total = sum(database.size for database in wanted)
         self._count = len(wanted)
         self._reporter.phase("load")
+        loader = self._loader
+        previous: dict[str, Optional[str]] = {}
         try:
-            # This session shows that the run lives, also while a finished shadow waits for its turn.
-            with self._loader.administer() as lease:
-                results = self._team.run(tasks, lambda: self._tick(lease, total))
-            for loaded, _seconds in results:
-                if loaded.target in replaced:
-                    self._exchange(loaded)
+            with Placer(
+                self._access, self._reporter, self._server, loader.shadows.application, self._placement
+            ) as placer:
+                # This session shows that the run lives, also while a finished shadow waits for its turn.
+                with loader.administer() as lease:
+                    results = self._team.run(tasks, lambda: self._tick(lease, total))
+                    ready = self._ready([loaded for loaded, _seconds in results if loaded.target in late], emptied)
+                    placer.begin(ready)
+                self._reporter.phase("names")
+                previous.update(zip((item.name for item in ready), placer.place(ready)))
         except BaseException:
-            self._loader.discard_all()
+            loader.discard_all(self._placement)
             raise
-        return [RestoredDatabase(item.database.name, item.target, seconds) for item, seconds in results]
+        return [
+            RestoredDatabase(item.database.name, item.target, seconds, previous.get(item.target))
+            for item, seconds in results
+        ]
+
+    def _ready(self, loaded: Sequence[Loaded], emptied: Collection[str]) -> list[Ready]:
+        """What is finished but for its name."""
+        number = self._count
+        ready = []
+        for item in loaded:
+            number += 1
+            aside = self._loader.shadows.name(number) if item.target in emptied else None
+            ready.append(self._loader.ready(item, aside))
+        return ready
 
     def _load(
         self,
@@ -87,7 +122,7 @@ class RestoreRun:
         database: Database,
         target: str,
         number: int,
-        replaced: Sequence[str],
+        late: Collection[str],
         workers: int,
     ) -> tuple[Loaded, float]:
         artefact = artefact_of(reader, database.name)
@@ -97,7 +132,7 @@ class RestoreRun:
             loaded = loader.load(session, database, target, artefact, reader.path(artefact), number, workers)
             self._loaded(database)
             loader.complete(loaded, artefact, workers)
-            if target not in replaced:
+            if target not in late:
                 loader.finish(session, loaded)
         return loaded, time.monotonic() - began
 
@@ -106,15 +141,6 @@ class RestoreRun:
         self._finished.append(database)
         if len(self._finished) == self._count:
             self._reporter.phase("statistics")
-
-    def _exchange(self, loaded: Loaded) -> None:
-        """Replace one of initdb's databases, which is empty, from within the other."""
-        other = next(name for name in INITIAL_DATABASES if name != loaded.target)
-        previous = self._loader.shadows.name(0)
-        doing = f"replacing the empty database {loaded.target}"
-        with explained(doing), self._loader.administer(other) as session:
-            statements = self._loader.finishing(loaded)
-            exchange(self._access, session, self._server, loaded.target, previous, statements)
 
     def _tick(self, lease: Session[Any], total: int) -> None:
         now = time.monotonic()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Databases under a shadow name: made, swept, given their final name. Private to this collection.
+"""Databases under a shadow name: made, swept, removed. Private to this collection.
 
 A database is loaded under a shadow name and renamed when it is complete, so that its name never points at a part of it.
 The shadow's name carries the token of its run; as long as the run lives, one of its sessions shows the token in
@@ -19,29 +19,20 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import (
     APPLICATION,
     Access,
-    psycopg_error,
     sql,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier, literal
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
 
 _PREFIX = "backupdb_shadow_"
 _SHADOW = re.compile(r"\Abackupdb_shadow_([0-9a-f]{12})_\d+\Z")
-_OBJECT_IN_USE = "55006"
 _LEASE = f"{APPLICATION} restore "
-_SESSIONS = """
-SELECT pg_catalog.concat('pid ', pid, ', user ', usename, ', ', COALESCE(NULLIF(application_name, ''), 'no name'))
-  FROM pg_catalog.pg_stat_activity
- WHERE datname = %s AND pid <> ALL (%s) AND backend_type = 'client backend'
- ORDER BY pid
-"""
 _HAS_SUBSCRIPTIONS = """
 SELECT FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = %s
 """
+_IS_TEMPLATE = "SELECT FROM pg_catalog.pg_database WHERE datname = %s AND datistemplate"
 _SUBSCRIPTIONS = """
 SELECT pg_catalog.quote_ident(s.subname) FROM pg_catalog.pg_subscription s
   JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database()
@@ -101,6 +92,7 @@ def drop(access: Access, session: Session[Any], name: str, version: int) -> None
         version: the server's version number.
     """
     _drop_subscriptions(access, session, name)
+    no_template(session, name)
     if version >= 130000:
         session.execute(f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)")
         return
@@ -110,56 +102,23 @@ def drop(access: Access, session: Session[Any], name: str, version: int) -> None
     session.execute(f"DROP DATABASE IF EXISTS {identifier(name)}")
 
 
+def no_template(session: Session[Any], name: str) -> None:
+    """Let a database be removed even if it was a template."""
+    if session.execute(_IS_TEMPLATE, (name,)).fetchone() is not None:
+        session.execute(f"ALTER DATABASE {identifier(name)} WITH IS_TEMPLATE false")
+
+
+def has_subscriptions(session: Session[Any], name: str) -> bool:
+    """Whether a database subscribes to others, so that it cannot be removed and keeps being written to."""
+    return session.execute(_HAS_SUBSCRIPTIONS, (name,)).fetchone() is not None
+
+
 def _drop_subscriptions(access: Access, session: Session[Any], name: str) -> None:
     """Remove the subscriptions of a database, which keep it from being removed; slots elsewhere are not touched."""
-    if session.execute(_HAS_SUBSCRIPTIONS, (name,)).fetchone() is None:
+    if not has_subscriptions(session, name):
         return
     with access.session(name) as inside:
         for (subscription,) in inside.execute(_SUBSCRIPTIONS).fetchall():
             inside.execute(sql(f"ALTER SUBSCRIPTION {subscription} DISABLE"))
             inside.execute(sql(f"ALTER SUBSCRIPTION {subscription} SET (slot_name = NONE)"))
             inside.execute(sql(f"DROP SUBSCRIPTION {subscription}"))
-
-
-def sessions_in(session: Session[Any], database: str, own: Sequence[int] = ()) -> list[str]:
-    """Who is connected to a database, each as a text; own backends left out."""
-    return [row[0] for row in session.execute(_SESSIONS, (database, list(own)))]
-
-
-def exchange(
-    access: Access, session: Session[Any], server: Server, name: str, previous: str, statements: Sequence[str]
-) -> None:
-    """Put a finished shadow in the place of an empty database of the same name, in one transaction.
-
-    Args:
-        access: the way to the server.
-        session: to another database than either.
-        server: the server.
-        name: the final name, which the empty database has until now.
-        previous: a free name for the empty one, which is removed afterwards.
-        statements: what gives the shadow its properties and the name.
-
-    Raises:
-        BackupError: somebody is connected to the empty database.
-    """
-    try:
-        with session.transaction():
-            session.execute(f"ALTER DATABASE {identifier(name)} WITH IS_TEMPLATE false")
-            # The server waits some seconds for sessions that are about to end.
-            session.execute(f"ALTER DATABASE {identifier(name)} RENAME TO {identifier(previous)}")
-            for statement in statements:
-                session.execute(statement)
-    except psycopg_error() as error:
-        if getattr(error, "sqlstate", None) != _OBJECT_IN_USE:
-            raise
-        raise in_use(name, sessions_in(session, name)) from None
-    drop(access, session, previous, server.number)
-
-
-def in_use(name: str, sessions: Sequence[str]) -> BackupError:
-    """The error for a database that cannot be replaced because of its sessions."""
-    return BackupError(
-        f"The database {name!r} has to be replaced, and {len(sessions)} sessions use it.",
-        "end them, then run again",
-        sessions[:10],
-    )

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From what a dump says of a database to the properties that it is created with. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import TEMPLATE1, Server
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import (
+    DumpedDatabase,
+    Said,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import DEFAULT_TABLESPACE
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_rename import PostgresRenamer
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_roles import role_names
+
+if TYPE_CHECKING:
+    from psycopg import Connection as Session
+
+_NO_ENCODING = "SQL_ASCII"
+_ANY_ENCODING = frozenset(("C", "POSIX"))
+_PARTS = ("encoding", "locale_provider", "lc_collate", "lc_ctype", "locale", "icu_rules")
+
+
+def properties_of(found: DumpedDatabase, server: Server) -> dict[str, Any]:
+    """The properties, as `properties.read_databases` would name them; what the dump does not say is the server's default.
+
+    Args:
+        found: what the dump says.
+        server: where the database will be.
+    """
+    template = server.database(TEMPLATE1)
+    given: Mapping[str, Any] = template.properties if template is not None else {}
+    defaults = {"encoding": "UTF8", "locale_provider": "libc", "lc_collate": "C", "lc_ctype": "C", "locale": None}
+    properties = {key: given.get(key, defaults.get(key)) for key in _PARTS}
+    options = found.create.options if found.create is not None else {}
+    if "encoding" in options:
+        properties["encoding"] = options["encoding"]
+    elif properties["encoding"] == _NO_ENCODING and found.encoding and properties["lc_ctype"] in _ANY_ENCODING:
+        properties["encoding"] = found.encoding
+    properties.update(_locale(options, properties))
+    limit = options.get("connection_limit", "-1")
+    properties.update(
+        owner=options.get("owner", server.user),
+        tablespace=options.get("tablespace", DEFAULT_TABLESPACE),
+        connection_limit=int(limit),
+        allow_connections=options.get("allow_connections", "true").lower() != "false",
+        is_template=options.get("is_template", "false").lower() == "true",
+        comment=None,
+        acl=None,
+        settings=[],
+    )
+    properties.update(found.properties)
+    return properties
+
+
+def _locale(options: Mapping[str, str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options of CREATE DATABASE say about locales, each version's way; empty if nothing."""
+    named = {"locale", "lc_collate", "lc_ctype", "locale_provider", "icu_locale", "builtin_locale", "icu_rules"}
+    if not named & set(options):
+        return {}
+    provider = options.get("locale_provider", "").lower()
+    if not provider:
+        provider = "icu" if "icu_locale" in options else "builtin" if "builtin_locale" in options else "libc"
+    general = options.get("locale")
+    own = {"icu": options.get("icu_locale"), "builtin": options.get("builtin_locale")}.get(provider)
+    return {
+        "locale_provider": provider,
+        "lc_collate": options.get("lc_collate", general or defaults["lc_collate"]),
+        "lc_ctype": options.get("lc_ctype", general or defaults["lc_ctype"]),
+        "locale": None if provider == "libc" else own or general,
+        "icu_rules": options.get("icu_rules"),
+    }
+
+
+def encoding_is_known(session: Session[Any], name: str) -> bool:
+    """Whether the server knows an encoding."""
+    row = session.execute("SELECT pg_catalog.pg_char_to_encoding(%s)", (name,)).fetchone()
+    return row is not None and row[0] >= 0
+
+
+def statements_for(found: DumpedDatabase, shadow: str, roles: frozenset[str]) -> list[str]:
+    """What the dump says of the database as a whole, as SQL for its shadow.
+
+    Args:
+        found: what the dump says.
+        shadow: what the database is called when they run.
+        roles: those that exist; settings of others are left out.
+    """
+    renamer = PostgresRenamer({found.name: shadow} if found.name else {})
+    sql = []
+    for item in found.statements:
+        if item.statement.kind == "alter_role_in_database" and not roles.issuperset(role_names(item.statement)):
+            continue
+        sql += _spelled(item, renamer)
+    return sql
+
+
+def _spelled(item: Said, renamer: PostgresRenamer) -> list[str]:
+    text = renamer.apply(item.statement).decode(item.statement.codec, "surrogateescape").strip().rstrip(";")
+    if item.conforming:
+        return [text]
+    return ["SET LOCAL standard_conforming_strings = off", text, "SET LOCAL standard_conforming_strings = on"]

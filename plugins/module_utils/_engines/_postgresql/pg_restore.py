@@ -1,0 +1,131 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Running pg_restore, and telling what it says when it fails. Private to this collection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import conninfo
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError
+from ansible_collections.vya.backupdb.plugins.module_utils._process import Command
+
+_TOC_ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+)")
+#: Nothing of a shadow can be lost by a crash before its last transaction, the renaming, is on disk: that one waits for
+#: the disk as always, and everything before it with it.
+LOAD_SETTINGS = {
+    "synchronous_commit": "off",
+    "default_transaction_read_only": "off",
+    "idle_in_transaction_session_timeout": "0",
+}
+#: What only a superuser may set: keeps passwords of user mappings and roles out of the server's log.
+QUIET_SETTINGS = {
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_min_error_statement": "panic",
+}
+_LONGEST_HEAD = 200
+#: First major version that has the parameter.
+_TRANSACTION_TIMEOUT = 17
+_ERRORS_IGNORED = re.compile(r"errors ignored on restore: (\d+)")
+
+
+class Archives:
+    """Loads archives of pg_dump into one server.
+
+    Args:
+        access: the way to the server.
+        team: where programs run.
+        server: what it is.
+        tools: the programs to restore with.
+        application: ``application_name`` of the sessions.
+    """
+
+    def __init__(self, access: Access, team: Team, server: Server, tools: Tools, application: str) -> None:
+        self._access = access
+        self._team = team
+        self._server = server
+        self._tools = tools
+        self._application = application
+
+    def load(
+        self, database: str, source: str, options: Sequence[str], form: str = "directory", persist: bool = False
+    ) -> None:
+        """Load an archive into a database that is empty.
+
+        Args:
+            database: where to.
+            source: the archive.
+            options: further options of pg_restore.
+            form: its format, as pg_restore names it.
+            persist: go on after errors.
+
+        Raises:
+            ProcessError: it failed; what it wrote may hold secrets.
+        """
+        environment = self._access.environment()
+        settings = {**LOAD_SETTINGS, **(QUIET_SETTINGS if self._server.superuser else {})}
+        environment["PGOPTIONS"] = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        environment["PGAPPNAME"] = self._application
+        # From 17 on it begins with a parameter that older servers do not know: the one error that is no loss.
+        forgiving = self._tools.major >= _TRANSACTION_TIMEOUT > self._server.major
+        command = Command(
+            [
+                self._tools.path("pg_restore"),
+                f"--format={form}",
+                *([] if forgiving or persist else ["--exit-on-error"]),
+                "--no-password",
+                f"--dbname={conninfo(database)}",
+                *options,
+                source,
+            ],
+            env=environment,
+            secret_env=self._access.secret_environment(),
+            account=self._access.account,
+        )
+        try:
+            self._team.execute(command)
+        except ProcessError as error:
+            if not (forgiving and _only_transaction_timeout(error)):
+                raise
+
+
+def _only_transaction_timeout(error: ProcessError) -> bool:
+    """Whether every error of pg_restore is that the server does not know ``transaction_timeout``."""
+    ignored = _ERRORS_IGNORED.search(error.stderr_tail)
+    unknown = error.stderr_tail.count('unrecognized configuration parameter "transaction_timeout"')
+    return error.returncode == 1 and ignored is not None and int(ignored[1]) == unknown
+
+
+def restore_failure(error: ProcessError, recorded: str, target: str) -> BackupError:
+    """What pg_restore said, without the statement that failed: it may hold a password.
+
+    Args:
+        error: of the program.
+        recorded: the database in the set.
+        target: the name that it would have got.
+    """
+    text, _marker, statement = error.stderr_tail.partition("Command was:")
+    said = [line.removeprefix("pg_restore: ").removeprefix("error: ") for line in text.splitlines() if line.strip()]
+    entry = next((found for line in said for found in [_TOC_ENTRY.search(line)] if found), None)
+    where = f" at {entry[1]}" if entry else f" at: {_head(statement)}" if statement.strip() else ""
+    how = "" if said else f" {error.message}"
+    details = [line for line in said if not _TOC_ENTRY.search(line) and "while PROCESSING TOC" not in line]
+    return BackupError(
+        f"Restoring {recorded!r} as {target!r} failed{where}; what that name means is as it was.{how}",
+        "solve what the server says, then run again",
+        details,
+    )
+
+
+def _head(statement: str) -> str:
+    """The beginning of a statement, up to where a secret could stand: in quotes."""
+    head = re.split(r"['$(]|\bOPTIONS\b|\bPASSWORD\b|\bCONNECTION\b", " ".join(statement.split()), maxsplit=1)[0]
+    return head[:_LONGEST_HEAD].strip()

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an inventory of a MySQL or MariaDB dump knows beside names: what it needs, what of it will not run. Private to this collection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.charsets import decode
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_needs import needs_of
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_policy import (
+    ACCOUNT,
+    EXECUTE,
+    OMIT,
+    REFUSE,
+    policy_of,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.subjects import MYSQL, database_of, subject_of
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import END, EXEC, Statement
+
+#: So many are kept of each.
+_MOST = 1000
+_PLACES = 5
+_MOST_ACCOUNTS = 20_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A statement that will not run.
+
+    database: that it belongs to, as far as it says; empty where it does not
+    line: of the dump
+    head: its beginning, without constants
+    reason: why, as the end of a sentence that begins with the statement
+    """
+
+    database: str
+    line: int
+    head: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.head}: {self.reason}"
+
+
+@dataclass
+class MySQLFindings:
+    """What is found in the statements of a dump.
+
+    needs: (database, sort, name as written) -> the first places
+    refused: statements that forbid the load
+    omitted: statements that are left out
+    accounts: line and text of statements about accounts; they hold hashes
+    """
+
+    needs: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+    refused: list[Finding] = field(default_factory=list)
+    omitted: list[Finding] = field(default_factory=list)
+    accounts: list[tuple[int, str]] = field(default_factory=list, repr=False)
+
+    def see(self, statement: Statement) -> bool:
+        """Take the first part of a statement in; returns whether it is content of a database."""
+        policy = policy_of(statement)
+        database = database_of(statement, MYSQL) or ""
+        for sort, name in needs_of(statement):
+            self._need(database, sort, name, statement)
+        found: Optional[list[Finding]] = {REFUSE: self.refused, OMIT: self.omitted}.get(policy.action)
+        if found is not None and len(found) < _MOST:
+            found.append(Finding(database, statement.line, head_of(statement), policy.reason))
+        if policy.action == ACCOUNT and len(self.accounts) < _MOST_ACCOUNTS:
+            self.accounts.append((statement.line, plain_text(statement)))
+        return policy.action == EXECUTE
+
+    def _need(self, database: str, sort: str, name: str, statement: Statement) -> None:
+        if len(self.needs) >= _MOST:
+            return
+        places = self.needs.setdefault((database, sort, name), [])
+        if len(places) < _PLACES:
+            subject = subject_of(statement, MYSQL)
+            places.append(f"{subject} in line {statement.line}" if subject is not None else f"line {statement.line}")
+
+
+def head_of(statement: Statement) -> str:
+    """The beginning of a statement for messages, never with what stands behind a password's keyword."""
+    head = statement.head
+    upper = head.upper()
+    ends = [upper.index(word) + len(word) for word in ("PASSWORD", "IDENTIFIED") if word in upper]
+    return head[: min(ends)] + " …" if ends else head
+
+
+def plain_text(statement: Statement) -> str:
+    """A statement without its delimiter, and with what stands in executable comments out of them."""
+    text = b"".join([text for kind, text in statement.tokens if kind not in (END, EXEC)])
+    return decode(text, statement.codec).strip()
