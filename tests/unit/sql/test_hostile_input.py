@@ -148,7 +148,10 @@ def test_p29_no_command_to_the_client_hides_behind_data(flavour: str, dump: str)
         ("mysql", f'SET /*{BIG}*/ sql_mode=ansi_quotes; USE ⟦shop⟧; SELECT a FROM "⟦shop⟧".t;'),
         ("postgresql", f"COMMENT ON DATABASE /*{BIG}*/ ⟦shop⟧ IS '{BIG}';"),
         ("postgresql", f"COPY t /*{BIG}*/ FROM stdin;\nDROP DATABASE shop;\n\\.\nDROP DATABASE ⟦shop⟧;"),
-        ("postgresql", f"SET /*{BIG}*/ standard_conforming_strings=off; SELECT '\\'; -- shop '; DROP DATABASE ⟦shop⟧;"),
+        (
+            "postgresql",
+            f"SET /*{BIG}*/ standard_conforming_strings=off;\nSELECT '\\'; -- shop '; DROP DATABASE ⟦shop⟧;",
+        ),
     ],
 )
 def test_m22_long_comments_hide_no_name(flavour: str, dump: str) -> None:
