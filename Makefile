@@ -63,6 +63,18 @@ demo: venv programs ## Back up, lose and rebuild throw-away servers and files; K
 bench: venv programs ## Measure beside what people use today; the table says ratios
 	@.ci/as-root $(VENV)/bin/python -m tests.benchmarks $(ARGS)
 
+FUZZ := .cache/fuzz
+FUZZ_SECONDS := 60
+
+.PHONY: fuzz
+fuzz: $(FUZZ)/.stamp ## Fuzz the SQL lexers; FUZZ_SECONDS=600 for each dialect, what it finds is left in .cache/fuzz-found
+	$(FUZZ)/bin/python -m tests.fuzz.fuzz_sql $(FUZZ_SECONDS)
+
+$(FUZZ)/.stamp: .ci/venv
+	@mkdir -p $(@D)
+	@.ci/venv $(FUZZ) atheris hypothesis
+	@touch $@
+
 .PHONY: clean
 clean: ## Remove everything that this Makefile has made
 	.ci/as-root rm -rf -- $(VENV) $(BUILD) .cache .pytest_cache .ruff_cache .hypothesis tests/output

@@ -20,7 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_lexer impo
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_session import MySQLSession
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.scanners import LINE
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.splitter import MANY, PART, Splitter
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.splitter import MANY, PART, Splitter, oversized
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
     BIG,
     BLANK,
@@ -97,7 +97,7 @@ class MySQLSplitter(Splitter):
         return self._ordinary(first)
 
     def _delimiter(self, token: Token) -> Iterator[Item]:
-        rest = self._lexer.rest_of_line(META, LINE)
+        rest = self._rest_of_command()
         self._tokens = [token, rest]
         argument = rest[1].split()
         if argument:
@@ -109,8 +109,15 @@ class MySQLSplitter(Splitter):
         yield from self._finish()
 
     def _client_command(self, token: Token) -> Iterator[Item]:
-        self._tokens = [token, self._lexer.rest_of_line(META, LINE)]
+        self._tokens = [token, self._rest_of_command()]
         yield from self._finish()
+
+    def _rest_of_command(self) -> Token:
+        line = self._lexer.line
+        rest = self._lexer.rest_of_line(META, LINE)
+        if rest[0] == BIG:
+            raise oversized("a command to the client", line)
+        return rest
 
     def _use(self, token: Optional[Token]) -> Iterator[Item]:
         """USE is a command of the client: the end of the line ends it too."""

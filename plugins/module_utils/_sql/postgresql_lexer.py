@@ -36,6 +36,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
     SPECIAL,
     STRING,
     WORD,
+    SqlError,
     Token,
 )
 
@@ -159,10 +160,22 @@ class PostgresLexer(Lexer):
         if group == _STRING:
             if self._carried == 2 and size == 1:
                 self._carried = 3
-                return self._construct(STRING, self._escaped, size)
+                return self._continued(size)
             return self._construct(STRING, self._plain, size)
         if group == _QUOTED:
             return self._construct(QUOTED, self._identifier, size)
         if group == _DOLLAR:
             return self._construct(DOLLAR, Until(match.group()), size)
         return self._construct(COMMENT, NestedComment(), size)
+
+    def _continued(self, size: int) -> Token:
+        """A string that goes on with the escapes of E'…' in the line before: for the server, but psql forgets at each line."""
+        line = self.line
+        token = self._construct(STRING, self._escaped, size)
+        if self.mode.conforming and (b"\\" in token[1] or (token[0] == BIG and self.unfinished is None)):
+            raise SqlError(
+                "psql and the server do not agree on where a string ends that began as E'…' in the line before.",
+                line,
+                "write the string in one piece",
+            )
+        return token

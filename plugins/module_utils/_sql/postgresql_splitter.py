@@ -56,12 +56,23 @@ class PostgresSplitter(Splitter):
         self._start = PostgresMode(conforming, charset)
         self._lexer = PostgresLexer(chunks, self._start, block)
         super().__init__(self._lexer, needles)
+        #: where a setting has changed how the bytes are read; psql notices at the next line only
+        self._changed = 0
 
     def _begin(self, line: int) -> None:
         super()._begin(line)
         self._first_words: list[bytes] = []
         #: depth of BEGIN ATOMIC … END and of CASE … END within
         self._blocks = 0
+
+    def _statement(self, first: Token) -> Iterator[Item]:
+        if self._line == self._changed:
+            raise SqlError(
+                "a statement follows a SET on its line that changes how psql reads strings.",
+                self._line,
+                "put what follows the SET on a line of its own",
+            )
+        return super()._statement(first)
 
     def _ends(self, kind: int, text: bytes) -> bool:
         if kind == OP:
@@ -155,7 +166,9 @@ class PostgresSplitter(Splitter):
         else:
             charset = self._start.charset if value is None else value.decode("latin-1").strip('"')
             mode = replace(mode, charset=charset)
-        self._lexer.set_mode(mode)
+        if mode != self._lexer.mode:
+            self._changed = self._lexer.line
+            self._lexer.set_mode(mode)
 
     def _value_rules(self, head: bytes) -> Optional[ValueRules]:
         mode = self._lexer.mode

@@ -84,7 +84,7 @@ class Splitter:
             between = token is not None and (token[0] in _BETWEEN or token == self.lone)
             if between and token is not None:
                 if token[0] == BIG and self.lexer.big not in (SPACE, COMMENT, STRING):
-                    raise _monster("something that is no statement", line)
+                    raise oversized("something that is no statement", line)
                 if not filler:
                     filler_line, size = line, 0
                 filler.append(token[1])
@@ -165,16 +165,16 @@ class Splitter:
     def _cut(self, last: bytes) -> Iterator[Item]:
         """Hand out a part where that is possible; refuse what could not be understood in parts."""
         if self._size > _PARTS * PART or len(self._tokens) > _PARTS * MANY:
-            raise _monster("a statement", self._line)
+            raise oversized("a statement", self._line)
         if last in _CUTS:
             if not self._part and sum(kind not in BLANK for kind, _text in self._tokens) < _HEAD:
-                raise _monster("the beginning of a statement", self._line)
+                raise oversized("the beginning of a statement", self._line)
             yield from self._flush()
 
     def _big(self, text: bytes) -> Iterator[Item]:
         line = self.lexer.line - text.count(b"\n")
         if self.lexer.big in (SPACE, COMMENT, META):
-            raise _monster("white space, a comment or a command inside of a statement", line)
+            raise oversized("white space, a comment or a command inside of a statement", line)
         yield from self._flush()
         yield Data(text, line)
         self._line = self.lexer.line
@@ -267,7 +267,8 @@ class Splitter:
                 yield from self._cut(text)
 
 
-def _monster(what: str, line: int) -> SqlError:
+def oversized(what: str, line: int) -> SqlError:
+    """The refusal of what is so long that it would have to be read in parts that could be misread."""
     return SqlError(
         f"{what} is longer than any program writes it.",
         line,

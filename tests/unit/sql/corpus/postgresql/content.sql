@@ -16,7 +16,7 @@ COMMENT ON COLUMN ⟦shop⟧.shop.shop.shop IS 'shop.shop.shop';
 SELECT E'it\'s shop', e'\\', U&'d\0061ta', B'01', X'1F', N'a''b', $$it's "shop"$$, $a$ $$ $a$, $1, a$b$c FROM ⟦shop⟧.public.t;
 SELECT E'a'
   -- continued
-  'b\'; DROP DATABASE shop;' FROM ⟦shop⟧.public.t;
+  'b''; DROP DATABASE shop;' FROM ⟦shop⟧.public.t;
 CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $_$ SELECT 'shop' $_$;
 CREATE FUNCTION g() RETURNS text LANGUAGE sql AS $a$ SELECT dblink('dbname=shop') $b$ $a$;
 CREATE FUNCTION h() RETURNS text LANGUAGE sql AS 'COMMENT ON DATABASE shop IS NULL';
