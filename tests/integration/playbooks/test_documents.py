@@ -25,12 +25,18 @@ import pytest
 from tests.integration.playbooks.stock import stock_servers, why_not
 from tests.support.paths import CHECKOUT, ansible_environment
 
-DOCUMENTS = ["README.md", "docs/quickstart.md", "docs/disaster-recovery.md", "docs/modules.md"]
+DOCUMENTS = ["README.md", "docs/quickstart.md", "docs/disaster-recovery.md", "docs/restore.md", "docs/modules.md"]
 _STEP = re.compile(
     r"^(?P<indent> *)<!-- test: (?P<verb>\w+)(?: (?P<word>\S+))? -->\n(?:(?P=indent)```\w+\n(?P<block>.*?)\n(?P=indent)```\n)?",
     re.MULTILINE | re.DOTALL,
 )
-_EXPECTED = {"README.md": 2, "docs/quickstart.md": 7, "docs/disaster-recovery.md": 2, "docs/modules.md": 0}
+_EXPECTED = {
+    "README.md": 2,
+    "docs/quickstart.md": 7,
+    "docs/disaster-recovery.md": 2,
+    "docs/restore.md": 7,
+    "docs/modules.md": 0,
+}
 
 
 def steps_of(text: str) -> list[tuple[str, str, str]]:
@@ -50,9 +56,11 @@ class Reader:
         self.places = {
             "/mnt/backups/backupdb": str(folder / "repository"),
             "/srv/app": str(self.app),
+            "/srv/old": str(folder / "old"),
             "/tmp/look": str(folder / "look"),
         }
         (folder / "look").mkdir()
+        (folder / "old").mkdir()
         (folder / "group_vars").mkdir()
         self.write("group_vars/all.yml", f"ansible_connection: local\nansible_python_interpreter: {sys.executable}\n")
         self.write("inventory.yml", "backupdb:\n  hosts:\n    db1:\n")

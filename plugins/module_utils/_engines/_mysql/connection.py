@@ -57,6 +57,8 @@ _SESSION = {
     "max_error_count": "1024",
 }
 
+#: Numbers of errors after which a session cannot be used any more.
+CONNECTION_LOST = frozenset((0, 1053, 1927, 2006, 2013, 2055))
 _UNREACHABLE = {2002, 2003, 2005, 2006, 2013}
 _DENIED = {1044, 1045, 1130, 1131, 1698, 1820, 4151, 3118, 1862}
 

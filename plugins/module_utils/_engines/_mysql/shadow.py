@@ -24,6 +24,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
 )
 
 MARKER = "__vya_backupdb_restoring"
+#: What an exchange of databases needs to go on or back.
+JOURNAL = "__vya_backupdb_exchange"
+#: What a database that was replaced needs when it gets its name back.
+KEPT = "__vya_backupdb_kept"
 _LOCK_PREFIX = "vya.backupdb.restore."
 _LONGEST = 40
 

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sessions that use a database which is to be replaced. Private to this collection."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
+    Session,
+    driver_errors,
+    explaining,
+    quote_text,
+)
+
+_MOST = 20
+#: Threads of the server itself.
+_SERVER = ("system user", "event_scheduler")
+
+
+def occupants(session: Session, databases: Iterable[str]) -> list[dict[str, Any]]:
+    """Sessions whose default database is one of some, or that are known to hold locks on their tables.
+
+    Raises:
+        BackupError: the login may not see them.
+    """
+    names = ", ".join(quote_text(name) for name in databases)
+    if not names:
+        return []
+    server = ", ".join(quote_text(name) for name in _SERVER)
+    with explaining("listing the sessions", "grant the login PROCESS on *.*"):
+        found = session.records(
+            "SELECT id AS id, user AS user, host AS host, db AS db, command AS command, time AS seconds "
+            f"FROM information_schema.processlist WHERE (db IN ({names}) OR id IN ({_holders(session, names)})) "
+            f"AND id <> CONNECTION_ID() AND user NOT IN ({server}) AND command NOT IN ('Daemon', 'Binlog Dump', 'Killed') "
+            "ORDER BY id"
+        )
+    return found
+
+
+def _holders(session: Session, names: str) -> str:
+    """Numbers of the sessions that hold locks on tables, where the server can tell, as SQL."""
+    queries = (
+        "SELECT t.processlist_id FROM performance_schema.metadata_locks l JOIN performance_schema.threads t "
+        f"ON t.thread_id = l.owner_thread_id WHERE l.lock_status = 'GRANTED' AND l.object_schema IN ({names})",
+        f"SELECT thread_id FROM information_schema.metadata_lock_info WHERE table_schema IN ({names})",
+    )
+    numbers = {0}
+    for query in queries:
+        # MariaDB has the second one where its plugin is installed.
+        with contextlib.suppress(driver_errors()):
+            numbers.update(int(row[0]) for row in session.rows(query) if row[0])
+    return ", ".join(map(str, sorted(numbers)))
+
+
+def in_transactions(session: Session) -> list[dict[str, Any]]:
+    """Other sessions in a transaction: one of them may hold a lock, where the server cannot tell which."""
+    with explaining("listing the transactions", "grant the login PROCESS on *.*"):
+        return session.records(
+            "SELECT p.id AS id, p.user AS user, p.host AS host, p.db AS db, p.command AS command, p.time AS seconds "
+            "FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id "
+            "WHERE p.id <> CONNECTION_ID() ORDER BY p.id"
+        )
+
+
+def described(found: Sequence[dict[str, Any]]) -> str:
+    """Sessions in words: who, from where, since when."""
+    texts = [
+        f"{item['user']} from {item['host'] or 'here'} (connection {item['id']}, {str(item['command']).lower()} for "
+        f"{item['seconds']} s)"
+        for item in found[:_MOST]
+    ]
+    return ", ".join(texts) + (f" and {len(found) - _MOST} more" if len(found) > _MOST else "")
+
+
+def end(session: Session, found: Sequence[dict[str, Any]]) -> None:
+    """End sessions; one that has ended by itself is as good."""
+    for item in found:
+        with contextlib.suppress(driver_errors()):
+            session.execute(f"KILL CONNECTION {int(item['id'])}")

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes docs/dr-traps.md from the catalogue and from the names of the tests: ``python -m tests.traps.page``.
+
+A test belongs to the traps that its name begins with: ``test_p03_p34_names_survive`` to P03 and P34. A name may have
+other words before them: ``test_every_module_and_f17_no_secret_shows``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.paths import CHECKOUT
+
+PAGE = CHECKOUT / "docs" / "dr-traps.md"
+CATALOGUE = Path(__file__).with_name("catalogue.yml")
+_IDS = re.compile(r"(?<![a-z0-9])[pmf]\d\d(?![a-z0-9])")
+_PARTS = {"P": "PostgreSQL", "M": "MySQL and MariaDB", "F": "Files, and the run itself"}
+_HEAD = """<!--
+Copyright (c) 2026, vya.backupdb contributors
+GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+SPDX-License-Identifier: GPL-3.0-or-later
+-->
+
+# Traps of disaster recovery
+
+Ways in which a backup that "succeeded" fails to bring a service back on a clean server, what this collection does about each, and the tests on real
+servers that show it. Written by `python -m tests.traps.page` from `tests/traps/catalogue.yml` and the names of the tests; a test compares.
+"""
+
+
+def catalogue() -> dict[str, dict[str, Any]]:
+    """The traps by their ids."""
+    found: dict[str, dict[str, Any]] = yaml.safe_load(CATALOGUE.read_text())
+    return found
+
+
+def tests_of_traps() -> dict[str, list[str]]:
+    """Id of a trap -> its tests, as pytest takes them."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((CHECKOUT / "tests").rglob("test_*.py")):
+        for name in _functions(path):
+            for trap in dict.fromkeys(_IDS.findall(name.replace("_", " "))):
+                found.setdefault(trap.upper(), []).append(f"{path.relative_to(CHECKOUT / 'tests')}::{name}")
+    return found
+
+
+def _functions(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield node.name
+
+
+def text(traps: Mapping[str, Mapping[str, Any]], tests: Mapping[str, list[str]]) -> str:
+    """The page."""
+    lines = [_HEAD]
+    for letter, title in _PARTS.items():
+        lines += [f"## {title}\n", "| id | trap | what a rebuild does | tests |", "|---|---|---|---|"]
+        for trap, row in traps.items():
+            if trap.startswith(letter):
+                shown = "<br>".join(f"`{name}`" for name in tests.get(trap, [])) or "not yet"
+                lines.append(f"| {trap} | {row['trap']} | {row['rebuild']} | {shown} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(text(catalogue(), tests_of_traps()))
+
+
+if __name__ == "__main__":
+    main()
