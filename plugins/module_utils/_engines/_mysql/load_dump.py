@@ -2,25 +2,205 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Loading dumps of other tools: into shadows, named when complete. Private to this collection."""
+"""Loading dumps of other tools: into shadows, which take their names when all are complete. Private to this collection."""
 
 from __future__ import annotations
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
+import time
+from collections.abc import Mapping, Sequence
+from typing import Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.accounts_restore import (
+    apply_statements,
+    revoke_automatic,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
+    Server,
+    Session,
+    driver_errors,
+    error_text,
+    explaining,
+    qualified,
+    quote_name,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.content import write_chunks
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_plan import (
+    Preflight,
+    again,
+    unnamed_of,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_shadows import (
+    Shadow,
+    Shadows,
+    Stopped,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import (
+    KEPT,
+    MARKER,
+    Run,
+    exists,
+    shadow_name,
+    sweep,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import Exchange, Swap
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import LoadOutcome, LoadPlan, LoadRequest
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RestoredDatabase
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 
 class Load:
-    """One run of a load."""
+    """One run of a load.
+
+    Args:
+        server: where to load.
+        request: what was asked for.
+        plan: what was planned.
+        reporter: for progress and warnings.
+    """
 
     def __init__(self, server: Server, request: LoadRequest, plan: LoadPlan, reporter: Reporter) -> None:
         self._server = server
         self._request = request
         self._plan = plan
         self._reporter = reporter
+        self._roles: Sequence[str] = ()
 
     def run(self) -> LoadOutcome:
-        """Load what was planned."""
-        raise UsageError("Dumps of other tools cannot be loaded into MySQL or MariaDB yet.", "load a set")
+        """Load what was planned.
+
+        Raises:
+            BackupError: something failed that is no statement of a dump; no database has a name that it had not before.
+        """
+        began = time.monotonic()
+        self._reporter.phase("prepare")
+        with self._server.session() as session:
+            for name in sweep(session):
+                self._reporter.warn(f"{name}, which a restore that died had left, was dropped.")
+            preflight = again(self._server, self._request, self._plan)
+            run = Run(session)
+            shadows = self._prepare(run)
+            try:
+                outcome = self._load(session, run, shadows)
+                if outcome is None:
+                    self._accounts(session, preflight)
+                    self._name(session, run, [item for each in shadows for item in each.values()], preflight)
+            except BaseException:
+                self._undo(run, shadows)
+                raise
+            if outcome is not None:
+                self._undo(run, shadows)
+                return outcome
+        seconds = time.monotonic() - began
+        return LoadOutcome(
+            tuple(
+                RestoredDatabase(item.recorded, item.name, seconds, self._plan.replaced.get(item.name) or None)
+                for each in shadows
+                for item in each.values()
+            ),
+            tuple(self._roles),
+        )
+
+    def _prepare(self, run: Run) -> list[dict[str, Shadow]]:
+        """The shadows of each source: recorded name -> shadow."""
+        several = sum(map(len, self._plan.databases)) > 1
+        found: list[dict[str, Shadow]] = []
+        number = 0
+        for chosen in self._plan.databases:
+            shadows = {}
+            for recorded, name in chosen.items():
+                shadow = shadow_name(name, run.id)
+                shadows[recorded] = Shadow(recorded, name, f"{shadow[:50]}_{number}" if several else shadow)
+                number += 1
+            found.append(shadows)
+        return found
+
+    # loading
+
+    def _load(self, session: Session, run: Run, shadows: Sequence[Mapping[str, Shadow]]) -> Optional[LoadOutcome]:
+        """Fill the shadows; returns what failed."""
+        self._reporter.phase("load")
+        loader = Shadows(
+            self._server, session, run, self._request.on_error, self._request.error_limit, self._reporter
+        )
+        try:
+            for source, chosen in zip(self._request.sources, shadows):
+                if chosen:
+                    loader.load(source, chosen, unnamed_of(source))
+            loader.finish()
+        except Stopped:
+            # What it says is in the loader.
+            return self._failed(loader)
+        finally:
+            loader.close()
+        if loader.error_count:
+            return self._failed(loader)
+        if self._request.analyze:
+            self._reporter.phase("analyze")
+            for chosen in shadows:
+                for item in chosen.values():
+                    self._analyze(session, item)
+        return None
+
+    def _failed(self, loader: Shadows) -> LoadOutcome:
+        return LoadOutcome((), (), tuple(loader.errors), loader.error_count)
+
+    def _analyze(self, session: Session, item: Shadow) -> None:
+        with explaining(f"to analyze the tables of {item.shadow}"):
+            tables = session.rows(
+                "SELECT table_name FROM information_schema.tables "
+                "WHERE table_schema = %s AND table_type = 'BASE TABLE' AND table_name <> %s",
+                [item.shadow, MARKER],
+            )
+            for (name,) in tables:
+                session.rows(f"ANALYZE NO_WRITE_TO_BINLOG TABLE {qualified(item.shadow, name)}")
+
+    # naming
+
+    def _accounts(self, session: Session, preflight: Preflight) -> None:
+        if preflight.accounts.statements:
+            self._reporter.phase("accounts")
+            apply_statements(session, preflight.accounts.statements)
+        self._roles = preflight.accounts.actions
+
+    def _name(self, session: Session, run: Run, items: Sequence[Shadow], preflight: Preflight) -> None:
+        self._reporter.phase("finish")
+        exchanges = [Exchange(item.shadow, item.name, self._plan.replaced.get(item.name)) for item in items]
+        grants = [grant.text for grant in preflight.accounts.objects]
+        for item in items:
+            self._keep_events(session, item)
+        if exchanges:
+            Swap(self._server, run.lock, self._reporter, self._request.placement.disconnect).run(exchanges, grants)
+        else:
+            apply_statements(session, preflight.accounts.objects)
+        revoke_automatic(session, preflight.accounts.revoked)
+
+    def _keep_events(self, session: Session, item: Shadow) -> None:
+        """Events slept while they were in the shadow: what the exchange reads says which are to wake."""
+        awake = {name: status for name, status in item.events.items() if status != "DISABLED"}
+        if awake:
+            with explaining(f"noting the events of {item.shadow}"):
+                write_chunks(session, item.shadow, KEPT, {"events": awake, "views": []}, "Events that were enabled")
+
+    # undoing
+
+    def _undo(self, run: Run, shadows: Sequence[Mapping[str, Shadow]]) -> None:
+        """Drop what was loaded, on a connection of its own: the first one may be what has failed."""
+        keep = self._request.placement.keep_failed
+        try:
+            with self._server.session() as session:
+                for item in (item for each in shadows for item in each.values()):
+                    if not exists(session, item.shadow):
+                        continue
+                    if keep:
+                        run.unmark(session, item.shadow)
+                        self._reporter.warn(
+                            f"What was loaded for {item.name} is in the database {item.shadow}: look at it, then drop it."
+                        )
+                    else:
+                        session.execute(f"DROP DATABASE IF EXISTS {quote_name(item.shadow)}")
+        except (BackupError, driver_errors()) as error:
+            text = error.message if isinstance(error, BackupError) else error_text(error)
+            self._reporter.warn(
+                f"What the failed restore had made could not be dropped ({text}): the next restore on this server does it."
+            )

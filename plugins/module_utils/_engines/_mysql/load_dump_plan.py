@@ -6,15 +6,352 @@
 
 from __future__ import annotations
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import inspect
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import LoadPlan, LoadRequest
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.accounts_restore import (
+    AccountPlan,
+    plan_accounts,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
+    Server,
+    Session,
+    driver_errors,
+    error_number,
+    explaining,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import (
+    global_privileges,
+    inspect,
+    missing,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.proof import unescape_pattern
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import exists, leftovers
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import (
+    Account,
+    account_in_use,
+    read_accounts,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import DumpSource, LoadPlan, LoadRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import FAIL, REPLACE, SKIP
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
+    CREATE_ROLE,
+    CREATE_USER,
+    AccountStatement,
+    Name,
+    parse_account_statement,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_findings import Finding
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_needs import CHARSET, COLLATION, ENGINE
+
+LONGEST_NAME = 64
+#: Databases of the server itself: never loaded.
+SYSTEM = frozenset(("mysql", "sys", "performance_schema", "information_schema", "ndbinfo"))
+
+#: Privilege -> what a load does with it.
+_NEEDED: Mapping[str, str] = {
+    "SELECT": "to look at what was loaded",
+    "INSERT": "to load rows",
+    "CREATE": "to make databases and tables",
+    "DROP": "to remove what a failed load made",
+    "ALTER": "to move tables to their name",
+    "INDEX": "to build keys",
+    "REFERENCES": "to add foreign keys",
+    "CREATE VIEW": "to make views",
+    "SHOW VIEW": "to read views",
+    "CREATE ROUTINE": "to make procedures and functions",
+    "ALTER ROUTINE": "to make procedures and functions",
+    "TRIGGER": "to make triggers",
+    "EVENT": "to make events",
+}
+_FOR_ROLES: Mapping[str, str] = {"CREATE USER": "to make accounts"}
+_UNKNOWN_COLLATION, _UNKNOWN_CHARSET = 1273, 1115
+_ENGINE_ALIASES = {"merge": "mrg_myisam", "heap": "memory", "innobase": "innodb", "ndb": "ndbcluster"}
+_TOLD = 20
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Everything that a load needs to know before it begins."""
+
+    plan: LoadPlan
+    accounts: AccountPlan = field(default_factory=AccountPlan)
+
+
+def unnamed_of(source: DumpSource) -> Optional[str]:
+    """The recorded name of the database that statements belong to where no statement names one."""
+    inventory = source.inventory
+    name = (inventory.origin.database or "") if inventory is not None else ""
+    return name if name in source.databases else None
 
 
 def plan_load(server: Server, request: LoadRequest) -> LoadPlan:
     """What loading dumps would do, from their inventories and the server."""
-    return LoadPlan(
-        inspect(server),
-        tuple(dict(source.databases) for source in request.sources),
-        problems=("Dumps of other tools cannot be loaded into MySQL or MariaDB yet: load a set.",),
+    return preflight(server, request).plan
+
+
+def preflight(server: Server, request: LoadRequest) -> Preflight:
+    """The plan, and what the load itself needs beside it."""
+    info = inspect(server)
+    problems: list[str] = []
+    warnings: list[str] = []
+    if server.flavour.too_old:
+        problems.append(server.flavour.too_old)
+    present = read_accounts(server)
+    with server.session() as session:
+        dead = set(leftovers(session))
+        chosen, skipped, replaced, found = _choose(session, request, dead)
+        problems += found
+        privileges = global_privileges(session)
+        problems += missing(privileges, {**_NEEDED, **(_FOR_ROLES if request.roles != "none" else {})})
+        in_use = account_in_use(session)
+        for source, names in zip(request.sources, chosen):
+            problems += _needs(session, source, names)
+    warnings += [f"{name} was left by a restore that died: it will be dropped." for name in sorted(dead)]
+    for source, names in zip(request.sources, chosen):
+        problems += _refused(source, names)
+        warnings += _left_out(source)
+    accounts, found = _accounts(server, request, chosen, present, in_use)
+    warnings += found
+    found, more = _definers(request, chosen, present, accounts)
+    problems += found
+    warnings += more
+    plan = LoadPlan(
+        info, chosen, replaced, tuple(skipped), tuple(accounts.actions), tuple(problems), tuple(warnings)
     )
+    return Preflight(plan, accounts)
+
+
+def again(server: Server, request: LoadRequest, plan: LoadPlan) -> Preflight:
+    """Look once more, right before loading, for exactly what was planned.
+
+    Raises:
+        BackupError: something that forbids the load has come up since.
+    """
+    sources = [
+        replace(source, databases=dict(names)) for source, names in zip(request.sources, plan.databases)
+    ]
+    if_exists = REPLACE if request.placement.if_exists == REPLACE else FAIL
+    found = preflight(server, replace(request, sources=sources, placement=replace(request.placement, if_exists=if_exists)))
+    if found.plan.problems:
+        raise BackupError(
+            "The restore is not possible any more:", "solve what is listed, then run again", found.plan.problems
+        )
+    return found
+
+
+# names
+
+
+def _choose(
+    session: Session, request: LoadRequest, dead: set[str]
+) -> tuple[list[dict[str, str]], list[str], dict[str, str], list[str]]:
+    chosen: list[dict[str, str]] = []
+    skipped: list[str] = []
+    replaced: dict[str, str] = {}
+    problems: list[str] = []
+    for source in request.sources:
+        names: dict[str, str] = {}
+        for recorded, name in source.databases.items():
+            if recorded.lower() in SYSTEM:
+                continue
+            problem = _name_problem(name)
+            if problem is not None:
+                problems.append(problem)
+            elif name not in dead and exists(session, name):
+                if request.placement.if_exists == SKIP:
+                    skipped.append(name)
+                    continue
+                if request.placement.if_exists == FAIL:
+                    problems.append(f"Database {name} exists.")
+            names[recorded] = name
+        chosen.append(names)
+    return chosen, skipped, replaced, problems
+
+
+def _name_problem(name: str) -> Optional[str]:
+    if len(name) > LONGEST_NAME or not name or name != name.rstrip(" ") or "\0" in name:
+        return f"{name!r} cannot be the name of a database: choose one of 1 to {LONGEST_NAME} characters."
+    if name.lower() in SYSTEM:
+        return f"{name!r} is a database of the server itself: choose another name with target or rename."
+    return None
+
+
+def _concerns(source: DumpSource, names: Mapping[str, str], database: str) -> bool:
+    """Whether something of a database, as a statement names it, is loaded."""
+    return (database or unnamed_of(source)) in names
+
+
+# what the dumps need
+
+
+def _needs(session: Session, source: DumpSource, names: Mapping[str, str]) -> Iterator[str]:
+    if source.inventory is None:
+        return
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for (database, sort, name), places in source.inventory.mysql.needs.items():
+        if not database or _concerns(source, names, database):
+            wanted.setdefault((sort, name.lower()), []).extend(places)
+    with explaining("listing the storage engines"):
+        engines = {row[0].lower() for row in session.rows("SHOW ENGINES") if row[1] in ("YES", "DEFAULT")}
+    for (sort, name), places in sorted(wanted.items()):
+        if sort == ENGINE:
+            known = _ENGINE_ALIASES.get(name, name) in engines
+            remedy = "install and enable its plugin"
+        else:
+            known = _known(session, sort, name)
+            remedy = (
+                "load it into a server that knows it (MySQL's utf8mb4_0900_* are not MariaDB's uca1400_*, they sort "
+                "otherwise), or change the tables where the dump comes from"
+            )
+        if not known:
+            some = ", ".join(places[:3]) + (", …" if len(places) > 3 else "")
+            yield f"{source.part.label} needs the {sort} {name} ({some}), which this server does not have: {remedy}."
+
+
+def _known(session: Session, sort: str, name: str) -> bool:
+    """Whether a server knows a character set or collation: itself is asked, for it also knows aliases."""
+    if sort == CHARSET:
+        question, unknown = f"DO CONVERT('' USING {name})", _UNKNOWN_CHARSET
+    elif sort == COLLATION:
+        question, unknown = f"DO _utf8mb4'' COLLATE {name}", _UNKNOWN_COLLATION
+    else:
+        return True
+    try:
+        session.execute(question)
+    except driver_errors() as error:
+        # One of another character set is refused for that: it is known.
+        return error_number(error) != unknown
+    return True
+
+
+def _refused(source: DumpSource, names: Mapping[str, str]) -> Iterator[str]:
+    if source.inventory is None:
+        return
+    found = [item for item in source.inventory.mysql.refused if _concerns(source, names, item.database)]
+    for item in found[:_TOLD]:
+        yield f"{source.part.label}, {item}. Remove the statement from the dump if it is not needed."
+    if len(found) > _TOLD:
+        yield f"{source.part.label}: {len(found) - _TOLD} more such statements."
+
+
+def _left_out(source: DumpSource) -> Iterator[str]:
+    inventory = source.inventory
+    if inventory is None:
+        return
+    label = source.part.label
+    kept: dict[str, list[Finding]] = {}
+    for item in inventory.mysql.omitted:
+        kept.setdefault(item.reason, []).append(item)
+    for reason, items in kept.items():
+        some = "; ".join(f"line {item.line}: {item.head}" for item in items[:5]) + ("; …" if len(items) > 5 else "")
+        yield f"{label}: left out, because it {reason}: {some}."
+    system = [name for name in inventory.databases if name.lower() in SYSTEM]
+    if system:
+        yield (
+            f"{label}: the databases {', '.join(system)} are the server's own and are not loaded. Accounts that are rows "
+            "of their tables are not taken over: make them by hand, or dump them as statements."
+        )
+
+
+# accounts
+
+
+def _accounts(
+    server: Server,
+    request: LoadRequest,
+    chosen: Sequence[Mapping[str, str]],
+    present: Sequence[Account],
+    in_use: Name,
+) -> tuple[AccountPlan, list[str]]:
+    warnings: list[str] = []
+    recorded: list[AccountStatement] = []
+    databases: dict[str, str] = {}
+    for source, names in zip(request.sources, chosen):
+        databases.update({old: new for old, new in names.items() if old})
+        found = source.inventory.mysql.accounts if source.inventory is not None else []
+        if not found:
+            continue
+        if request.roles == "none":
+            warnings.append(
+                f"{source.part.label}: {len(found)} statements about accounts are left out (roles: none), the first in line "
+                f"{found[0][0]}."
+            )
+            continue
+        for line, text in found:
+            statement = _parsed(text)
+            if statement is None:
+                words = " ".join(text.split()[:2])
+                warnings.append(f"{source.part.label}, line {line}: {words} …: left out, apply it by hand if it is needed.")
+            else:
+                recorded.append(statement)
+    if request.roles == "referenced":
+        recorded = _referenced(recorded, databases, _names(request))
+    if not recorded:
+        return AccountPlan(), warnings
+    return plan_accounts(recorded, present, server.flavour, in_use, databases), warnings
+
+
+def _parsed(text: str) -> Optional[AccountStatement]:
+    try:
+        statement = parse_account_statement(text)
+    except BackupError:
+        return None
+    # Several accounts in one statement: only the first would be taken.
+    several = statement.level in (CREATE_USER, CREATE_ROLE) and "," in text.partition("IDENTIFIED")[0]
+    return None if several else statement
+
+
+def _referenced(
+    recorded: Sequence[AccountStatement], databases: Mapping[str, str], definers: Iterable[str]
+) -> list[AccountStatement]:
+    """The statements of accounts that run something of the databases or may do something with them, with their roles."""
+    wanted = {
+        statement.grantee
+        for statement in recorded
+        if _plain(statement.grantee) in set(definers)
+        or (statement.database is not None and unescape_pattern(statement.database) in databases)
+    }
+    size = -1
+    while size != len(wanted):
+        size = len(wanted)
+        wanted |= {item.other for item in recorded if item.grantee in wanted and item.other is not None}
+    return [statement for statement in recorded if statement.grantee in wanted]
+
+
+def _plain(name: Name) -> str:
+    return str(name).replace("'", "")
+
+
+def _names(request: LoadRequest) -> set[str]:
+    return {
+        definer for source in request.sources if source.inventory is not None for definer in source.inventory.definers
+    }
+
+
+def _definers(
+    request: LoadRequest,
+    chosen: Sequence[Mapping[str, str]],
+    present: Sequence[Account],
+    accounts: AccountPlan,
+) -> tuple[list[str], list[str]]:
+    known = {_plain(item.name) for item in present} | {
+        _plain(item.grantee) for item in accounts.statements if item.level in (CREATE_USER, CREATE_ROLE)
+    }
+    problems, warnings = [], []
+    for source, names in zip(request.sources, chosen):
+        if source.inventory is None or not names:
+            continue
+        for definer in source.inventory.definers:
+            if definer in known or definer.rstrip("@") in known or definer.upper().startswith("CURRENT_"):
+                continue
+            text = f"{source.part.label}: the definer {definer} of views, routines, triggers or events does not exist"
+            if request.roles == "none":
+                problems.append(
+                    f"{text} on this server: create it, or let the dump's accounts be made as well (roles: all)."
+                )
+            else:
+                warnings.append(f"{text}, neither here nor in the dump: they cannot be used until it does.")
+    return problems, warnings

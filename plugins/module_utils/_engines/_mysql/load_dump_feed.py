@@ -1,0 +1,268 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The statements of a dump, one after the other, as they are to be sent. Private to this collection.
+
+A thread of its own reads, unpacks, cuts and renames while the server works; what is ready waits in a queue that holds some
+megabytes. Statements of databases that were not chosen are passed over.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Optional, Union
+
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_mysql
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_database import waiting_event
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_findings import head_of
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_policy import (
+    DATABASE,
+    EXECUTE,
+    SETTING,
+    Policy,
+    policy_of,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_rename import MySQLRenamer
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_splitter import MySQLSplitter
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.places import Places
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.references import Reference
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.subjects import MYSQL, database_of, subject_of
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
+    END,
+    META,
+    Data,
+    Filler,
+    Statement,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.values import ValueRules
+
+#: Bytes of statements that wait to be sent.
+_WAITING = 8 << 20
+#: Kinds that change what they name, so that each name must be of a database that is loaded.
+_CHANGING = ("drop_", "truncate", "rename_", "update", "delete", "select", "do", "with")
+
+
+@dataclass
+class Unit:
+    """A statement to send.
+
+    Args:
+        kind: what it does.
+        action: `EXECUTE`, `SETTING` or `DATABASE` of the policies.
+        database: recorded name of the database that it belongs to.
+        current: recorded name of the current database at its place; None where there is none that is loaded.
+        line: where it begins in the dump.
+        head: its beginning, for messages.
+        sql: its bytes, without delimiter, with the names of shadows; empty where it is too big.
+        size: how many bytes it has, also when it is too big.
+        statement: its tokens: of statements about databases and variables.
+        subject: name of the object that it is about.
+        event_status: of an event, which is made disabled.
+        problem: why it cannot be sent.
+    """
+
+    kind: str
+    action: str
+    database: Optional[str]
+    current: Optional[str]
+    line: int
+    head: str
+    sql: bytes = b""
+    size: int = 0
+    statement: Optional[Statement] = None
+    subject: str = ""
+    event_status: str = ""
+    problem: str = ""
+
+
+class _OneByOne(MySQLSplitter):
+    """Hands out each INSERT by itself, so that each is sent, and fails, by itself."""
+
+    def _value_rules(self, head: bytes) -> Optional[ValueRules]:
+        rules = super()._value_rules(head)
+        return rules if rules is None else replace(rules, head=b"")
+
+
+class Feed:
+    """Reads one dump in a thread of its own. Iterate over it, then look at `references`; close it in any case.
+
+    Args:
+        chunks: the dump, unpacked.
+        names: recorded name of each database to load -> its shadow.
+        unnamed: recorded name of the database that statements without a database belong to; None for none.
+        longest: the longest statement that the server takes, in bytes.
+        sql_mode: that the session begins with.
+    """
+
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        names: Mapping[str, str],
+        unnamed: Optional[str],
+        longest: int,
+        sql_mode: str = "",
+    ) -> None:
+        self._names = names
+        self._unnamed = unnamed
+        self._longest = longest
+        self.size = 0
+        self._splitter = _OneByOne(self._counted(chunks), sql_mode)
+        self._renamer = MySQLRenamer({old: new for old, new in names.items() if old})
+        self._condition = threading.Condition()
+        self._queue: deque[Unit] = deque()
+        self._waiting = 0
+        self._ended = False
+        self._closed = False
+        self._complete = False
+        self._failure: Optional[BaseException] = None
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    @property
+    def references(self) -> list[Reference]:
+        """What may still refer to a database by the name that it had in the dump."""
+        return self._renamer.references.found
+
+    def __iter__(self) -> Iterator[Unit]:
+        self._thread.start()
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._queue or self._ended)
+                if not self._queue:
+                    break
+                unit = self._queue.popleft()
+                self._waiting -= unit.size
+                self._condition.notify_all()
+            yield unit
+        if self._failure is not None:
+            raise self._failure
+        if not self._complete:
+            raise BackupError("Reading the dump ended before its end.", "report this as a defect")
+
+    def close(self) -> None:
+        """Stop reading."""
+        with self._condition:
+            self._closed = True
+            self._queue.clear()
+            self._waiting = 0
+            self._condition.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    # in the thread
+
+    def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.size += len(chunk)
+            yield chunk
+
+    def _work(self) -> None:
+        units = self._units()
+        try:
+            for unit in units:
+                if not self._put(unit):
+                    break
+            else:
+                self._complete = True
+        except (BackupError, OSError, ValueError, RuntimeError, MemoryError) as error:
+            self._failure = error
+        finally:
+            units.close()
+            with self._condition:
+                self._ended = True
+                self._condition.notify_all()
+
+    def _put(self, unit: Unit) -> bool:
+        with self._condition:
+            self._condition.wait_for(
+                lambda: self._closed or not self._waiting or self._waiting + unit.size <= _WAITING
+            )
+            if self._closed:
+                return False
+            self._queue.append(unit)
+            self._waiting += unit.size
+            self._condition.notify_all()
+            return True
+
+    def _units(self) -> Iterator[Unit]:
+        codec = ""
+        unit: Optional[Unit] = None
+        parts: list[bytes] = []
+        for item in self._splitter:
+            if isinstance(item, Statement):
+                if item.codec != codec:
+                    codec = item.codec
+                    self._splitter.needles = self._renamer.needles(codec)
+                if not item.part:
+                    unit, parts = self._begin(item), []
+            if unit is None or isinstance(item, Filler):
+                continue
+            self._take(unit, parts, item)
+            if isinstance(item, Statement) and item.last:
+                unit.sql = b"".join(parts)
+                yield unit
+                unit = None
+
+    def _take(self, unit: Unit, parts: list[bytes], item: Union[Statement, Data]) -> None:
+        """Add a part to a statement, as long as it is not too big for the server."""
+        whole = isinstance(item, Statement) and not item.part and item.last
+        if whole and unit.kind in ("create_event", "alter_event"):
+            item, unit.event_status = waiting_event(item)
+        text = self._renamer.apply(item)
+        if isinstance(item, Statement) and item.last:
+            text = _without_delimiter(item, text)
+        unit.size += len(text)
+        if unit.size <= self._longest:
+            parts.append(text)
+        else:
+            parts.clear()
+
+    def _begin(self, statement: Statement) -> Optional[Unit]:
+        policy: Policy = policy_of(statement)
+        if policy.action not in (EXECUTE, SETTING, DATABASE):
+            return None
+        named = database_of(statement, MYSQL)
+        database = named if named is not None else self._unnamed
+        if policy.action != SETTING and database not in self._names:
+            return None
+        current = statement.database if statement.database is not None else self._unnamed
+        unit = Unit(
+            statement.kind,
+            policy.action,
+            database,
+            current if current in self._names else None,
+            statement.line,
+            head_of(statement),
+        )
+        if policy.action in (DATABASE, SETTING):
+            unit.statement = statement
+        subject = subject_of(statement, MYSQL)
+        unit.subject = subject.names[-1] if subject is not None else ""
+        unit.problem = self._foreign(statement)
+        return unit
+
+    def _foreign(self, statement: Statement) -> str:
+        """Why a statement may not run: it changes a database that is not loaded."""
+        changing = statement.kind.startswith(_CHANGING) or (
+            statement.kind == "alter_table" and b"RENAME" in [word.upper() for word in statement.words]
+        )
+        if not changing or b"." not in statement.bytes():
+            return ""
+        places = Places(2, statement.kind, statement.oracle)
+        places.feed(statement)
+        for place in places.places:
+            name = decode_mysql(statement.tokens[place.index], statement.codec) if place.sort == "database" else None
+            if name is not None and name not in self._names:
+                return f"it would change the database {name!r}, which is not loaded: it was not executed"
+        return ""
+
+
+def _without_delimiter(statement: Statement, text: bytes) -> bytes:
+    """The text of a statement's last part without what ends it and what stands before that."""
+    if statement.tokens and statement.tokens[-1][0] in (END, META):
+        text = text[: len(text) - len(statement.tokens[-1][1])]
+    return text.rstrip(b" \t\r\n")

@@ -1,0 +1,369 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Filling the shadows of databases from a dump. Private to this collection.
+
+A shadow is made when the dump first fills it, with the character set that the dump's CREATE DATABASE says; USE, CREATE,
+ALTER and DROP DATABASE act on it alone. Every refusal of the server is kept with its line, and so is every value that a
+row could not hold: no row is changed in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
+    Server,
+    Session,
+    driver_errors,
+    error_number,
+    error_text,
+    explaining,
+    quote_name,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.definitions import charset_clauses
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_feed import Feed, Unit
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_session import (
+    Answer,
+    DumpSession,
+    Remark,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import Run
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import STOP, DumpSource, StatementError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import ConnectionFailed
+from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_database import database_options
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_policy import DATABASE, SETTING
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_rows import inserted_columns, inserted_values
+
+#: So much is inserted before it is committed, in bytes.
+_COMMIT = 64 << 20
+#: What is missing may come later in the dump, or in the next one.
+_MISSING = frozenset((1049, 1054, 1146, 1305, 1347, 1356, 1630))
+_MAY_WAIT = frozenset(("create_view", "create_routine", "create_trigger", "create_event"))
+_MOST_WAITING = 16 << 20
+
+_WRITES = frozenset(("insert", "update", "delete"))
+#: Warnings that say nothing about the rows: a value given for a generated column, deprecated syntax, statements that a
+#: binary log cannot replay.
+_HARMLESS = frozenset((1287, 1592, 1681, 1906, 3719, 3720, 4095))
+_TRUNCATED = 1265
+#: Notes of other statements that change what was asked for: another storage engine, another type, a shorter key.
+_CHANGED = frozenset((1246, 1266, 1286))
+_COLUMN = re.compile(r"'([^']*)'")
+_NUMBER = re.compile(r"\d+")
+_MOST_WARNINGS = 20
+
+
+@dataclass
+class Shadow:
+    """A database on its way.
+
+    Args:
+        recorded, name: in the dump, and from now on.
+        shadow: where it is loaded.
+        made: whether the shadow is there.
+        options: of the database, as SQL.
+        events: status of each event, by its name in the shadow, where all wait.
+        seconds: how long it took.
+    """
+
+    recorded: str
+    name: str
+    shadow: str
+    made: bool = False
+    options: dict[str, str] = field(default_factory=dict)
+    events: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass
+class _Waiting:
+    dump: str
+    unit: Unit
+    database: str
+    environment: bytes
+
+
+class Stopped(Exception):
+    """The first error ends the load."""
+
+
+class Shadows:
+    """Loads dumps into the shadows of their databases.
+
+    Args:
+        server: where to load.
+        admin: a session for what is not of the dump.
+        run: the run that the shadows belong to.
+        on_error: ``stop`` or ``continue``.
+        limit: how many errors are kept.
+        reporter: for progress and warnings.
+    """
+
+    def __init__(
+        self, server: Server, admin: Session, run: Run, on_error: str, limit: int, reporter: Reporter
+    ) -> None:
+        self._admin = admin
+        self._run = run
+        self._on_error = on_error
+        self._limit = limit
+        self._reporter = reporter
+        self._server = server
+        self._session = DumpSession(server)
+        self._dump = ""
+        self._shadows: Mapping[str, Shadow] = {}
+        self._by_name: dict[str, Shadow] = {}
+        self._uncommitted = 0
+        self._waiting: list[_Waiting] = []
+        self._waiting_size = 0
+        self._known: dict[tuple[str, str], dict[str, bool]] = {}
+        self._warned = 0
+        self.errors: list[StatementError] = []
+        self.error_count = 0
+
+    def close(self) -> None:
+        """End what the session does, and the session."""
+        if self._session.busy:
+            self._server.kill([self._session.id])
+        self._session.close()
+
+    # one dump
+
+    def load(self, source: DumpSource, shadows: Mapping[str, Shadow], unnamed: Optional[str]) -> None:
+        """Load a dump.
+
+        Args:
+            source: the dump.
+            shadows: recorded name -> shadow, of what is loaded.
+            unnamed: recorded name of what no statement names.
+
+        Raises:
+            Stopped: a statement failed, and nothing more is wanted.
+            BackupError: the dump cannot be read, or the connection is lost.
+        """
+        self._dump, self._shadows = source.part.label, shadows
+        self._by_name.update({item.shadow: item for item in shadows.values()})
+        names = {recorded: item.shadow for recorded, item in shadows.items()}
+        self._session.reset()
+        feed = Feed(source.part.chunks(), names, unnamed, self._session.longest, self._session.sql_mode)
+        line = 0
+        try:
+            for unit in feed:
+                line = unit.line
+                self._do(unit)
+                self._reporter.progress("loading the dump", feed.size, None if source.part.codecs else source.part.size)
+            for item in shadows.values():
+                self._make(item)
+            self._check(self._session.send(b"COMMIT"), Unit("commit", "", None, None, line, "COMMIT"))
+        except ConnectionFailed as error:
+            raise ConnectionFailed(
+                f"{error.message} This was at the statement in line {line} of {self._dump}.", error.remedy
+            ) from error
+        finally:
+            feed.close()
+        for item in shadows.values():
+            if item.recorded and item.recorded != item.name:
+                for reference in feed.references:
+                    if reference.name == item.recorded:
+                        self._reporter.warn(f"{self._dump}, {reference}")
+
+    def finish(self) -> None:
+        """Make what waits for other objects.
+
+        Raises:
+            Stopped: something failed, and nothing more is wanted.
+            ConnectionFailed: the connection is lost.
+        """
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._waiting_size = 0
+            failed: list[tuple[_Waiting, Answer]] = []
+            for item in waiting:
+                self._session.send(item.environment)
+                answer = self._send(item.unit, item.database)
+                if answer.error:
+                    failed.append((item, answer))
+            if len(failed) == len(waiting):
+                for item, answer in failed:
+                    self._dump = item.dump
+                    self._fail(item.unit, answer.error)
+                return
+            self._waiting = [item for item, _answer in failed]
+
+    # statements
+
+    def _do(self, unit: Unit) -> None:
+        if unit.problem:
+            self._fail(unit, unit.problem)
+            return
+        if unit.action == DATABASE:
+            self._database(unit)
+            return
+        if not unit.sql:
+            if unit.size:
+                self._fail(
+                    unit,
+                    f"it is {unit.size} bytes long, and the server takes no more than {self._session.longest} "
+                    "(max_allowed_packet): raise that on the server",
+                )
+            return
+        if unit.action == SETTING:
+            self._check(self._session.send(unit.sql), unit)
+            self._session.settle()
+            return
+        owner = self._shadows[unit.database or ""]
+        current = self._shadows[unit.current] if unit.current is not None else owner
+        for item in {id(owner): owner, id(current): current}.values():
+            self._make(item)
+        answer = self._send(unit, current.shadow)
+        if answer.error and unit.kind in _MAY_WAIT and answer.code in _MISSING and self._wait(unit, current.shadow):
+            return
+        self._check(answer, unit)
+        if unit.event_status or unit.kind == "create_event":
+            owner.events[unit.subject] = unit.event_status or "ENABLED"
+        self._uncommitted += unit.size
+        if self._uncommitted > _COMMIT:
+            self._check(self._session.send(b"COMMIT"), unit)
+            self._uncommitted = 0
+
+    def _send(self, unit: Unit, database: str) -> Answer:
+        try:
+            self._session.enter(database)
+        except driver_errors() as error:
+            return Answer(error_text(error), error_number(error))
+        return self._session.send(unit.sql)
+
+    def _wait(self, unit: Unit, database: str) -> bool:
+        self._waiting_size += unit.size
+        if self._waiting_size > _MOST_WAITING:
+            return False
+        self._waiting.append(_Waiting(self._dump, unit, database, self._session.environment()))
+        return True
+
+    def _database(self, unit: Unit) -> None:
+        item = self._shadows[unit.database or ""]
+        if unit.kind == "drop_database" and item.made:
+            # A dump that begins anew.
+            with explaining(f"dropping database {item.shadow}"):
+                self._session.send(b"COMMIT")
+                self._admin.execute(f"DROP DATABASE {quote_name(item.shadow)}")
+            self._session.forget()
+            item.made = False
+            item.options, item.events = {}, {}
+        elif unit.kind in ("create_database", "alter_database") and unit.statement is not None:
+            changes = database_options(unit.statement)
+            if "charset" in changes and "collation" not in changes:
+                item.options.pop("collation", None)
+            item.options.update(changes)
+            if item.made and changes:
+                sql = f"ALTER DATABASE {quote_name(item.shadow)}{_clauses(changes)}"
+                self._check(self._session.send(sql.encode("utf-8")), unit)
+                self._session.forget()
+
+    def _make(self, item: Shadow) -> None:
+        if item.made:
+            return
+        with explaining(f"to make database {item.shadow}"):
+            self._admin.execute(f"CREATE DATABASE {quote_name(item.shadow)}{_clauses(item.options)}")
+        item.made = True
+        self._run.mark(self._admin, item.shadow)
+
+    # errors
+
+    def _fail(self, unit: Unit, message: str) -> None:
+        self.error_count += 1
+        if len(self.errors) < self._limit:
+            self.errors.append(StatementError(self._dump, unit.line, unit.head, self._public(message)))
+        if self._on_error == STOP:
+            raise Stopped
+
+    def _public(self, message: str) -> str:
+        """What the server said, with the name that the operator knows."""
+        for item in self._by_name.values():
+            message = message.replace(item.shadow, item.name)
+        return message
+
+    def _check(self, answer: Answer, unit: Unit) -> None:
+        if answer.error:
+            self._fail(unit, answer.error)
+        elif answer.count:
+            self._judge(answer, unit)
+
+    def _judge(self, answer: Answer, unit: Unit) -> None:
+        """Nothing that changed a row passes; what else the server says is handed on."""
+        writes = unit.kind in _WRITES
+        telling = [item for item in answer.warnings if _tells(item, writes)]
+        if not telling:
+            return
+        if not writes:
+            changed = next((item for item in telling if item.code in _CHANGED), None)
+            if changed is not None:
+                self._fail(unit, f"{changed.message} (warning {changed.code})")
+            elif self._warned < _MOST_WARNINGS:
+                self._warned += 1
+                texts = "; ".join(self._public(item.message) for item in telling[:3])
+                self._reporter.warn(f"{self._dump}, line {unit.line}: {unit.head}: the server says: {texts}")
+            return
+        if self._are_empty_enums(unit, answer, telling):
+            return
+        first = telling[0]
+        more = f"; {answer.count} values in this statement" if answer.count > 1 else ""
+        self._fail(unit, f"the row would not be what it was: {first.message} (warning {first.code}{more})")
+
+    # the empty value of ENUM
+
+    def _are_empty_enums(self, unit: Unit, answer: Answer, warnings: list[Remark]) -> bool:
+        """Whether every warning is of an ENUM's empty value 0, which no member stands for and which dumps write as ''."""
+        wanted: dict[int, set[str]] = {}
+        for item in warnings:
+            match, rows = _COLUMN.search(item.message), _NUMBER.findall(item.message)
+            if item.code != _TRUNCATED or match is None or not rows:
+                return False
+            wanted.setdefault(int(rows[-1]), set()).add(match.group(1).rpartition(".")[2].strip("`"))
+        if answer.count > len(answer.warnings):
+            return False
+        columns = self._columns(self._shadows[unit.database or ""].shadow, unit.subject)
+        if not {name for names in wanted.values() for name in names} <= {name for name, enum in columns.items() if enum}:
+            return False
+        order = inserted_columns(unit.sql) or list(columns)
+        charset, backslash = self._session.reading()
+        empty = 0
+        for row, position, text in inserted_values(unit.sql, charset, backslash):
+            if row in wanted and position <= len(order) and order[position - 1] in wanted[row]:
+                if text not in (b"''", b'""'):
+                    return False
+                empty += 1
+        return empty == sum(map(len, wanted.values()))
+
+    def _columns(self, shadow: str, table: str) -> dict[str, bool]:
+        """The columns of a table that an INSERT without names fills, and whether each is an ENUM."""
+        key = (shadow, table)
+        if key not in self._known:
+            self._known[key] = {
+                row[0]: row[1] == "enum"
+                for row in self._admin.rows(
+                    "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = %s "
+                    "AND table_name = %s AND extra NOT LIKE '%%INVISIBLE%%' ORDER BY ordinal_position",
+                    list(key),
+                )
+            }
+        return self._known[key]
+
+
+def _tells(item: Remark, writes: bool) -> bool:
+    if item.code in _HARMLESS:
+        return False
+    if writes:
+        return item.level != "Note" or item.code == _TRUNCATED
+    return item.level != "Note" or item.code in _CHANGED
+
+
+def _clauses(options: Mapping[str, str]) -> str:
+    properties = {key: value for key, value in options.items() if key != "comment"}
+    comment = options.get("comment")
+    return charset_clauses(properties) + (f" COMMENT {comment}" if comment else "")
