@@ -198,9 +198,11 @@ class LoadRun:
         with staging.temporary_directory(room, access.account) as scratch:
             source = place(dump, tools, access.account, scratch)
             jobs = [] if dump.kind == PG_TAR else [f"--jobs={workers}"]
-            persist = self._errors.persist
+            apart = item.survey.databases[loaded.database.name].event_triggers
             try:
-                archives.load(loaded.shadow, source, jobs, FORMS[dump.kind], persist)
+                for options in archives.lists(source, scratch) if apart else [[]]:
+                    form = FORMS[dump.kind]
+                    archives.load(loaded.shadow, source, [*jobs, *options], form, self._errors.persist)
             except ProcessError as error:
                 self._team.check()
                 found, count = errors_in(error.stderr_tail, dump.label)

@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from typing import Callable, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_session import Sender
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import again, conforming_of
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import (
+    again,
+    conforming_of,
+    is_event_trigger,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_kinds import postgres_level
@@ -70,6 +74,8 @@ class PlainLoad:
         self._way = SKIP
         self._first: Optional[Statement] = None
         self._in_line = False
+        #: what comes last in the current database
+        self._last: list[tuple[bytes, Statement]] = []
         self._head = b""
         self._pending: list[bytes] = []
         self._pending_line = 0
@@ -95,10 +101,10 @@ class PlainLoad:
                     self._begin(item)
                 elif self._way != SKIP:
                     self._more(item)
+            self._leave()
         except BaseException:
             self._sender.abandon()
             raise
-        self._sender.close()
         unfinished = splitter.unfinished
         if unfinished is not None and unfinished.what != "statement":
             raise DamagedSet(
@@ -139,11 +145,19 @@ class PlainLoad:
             self._pending, self._pending_line, self._pending_size = [text], statement.line, len(text)
 
     def _enter(self, key: str) -> None:
+        self._leave()
         self._current = key
         self._sender.connect(self._shadows[key], self._mode)
         name = self._names[key]
         self._renamer = PostgresRenamer({name: self._shadows[key]} if name else {})
         self._splitter.needles = self._renamer.needles()
+
+    def _leave(self) -> None:
+        """Everything of the current database has been seen."""
+        last, self._last = self._last, []
+        for text, statement in last:
+            self._sender.statement(text, statement)
+        self._sender.close()
 
     def _command(self, statement: Statement) -> None:
         command = meta_of(statement)
@@ -179,7 +193,11 @@ class PlainLoad:
             statement = again(statement, text, conforming_of(self._splitter)) if repaired else statement
         text = self._renamer.apply(statement)
         self.done += len(text)
-        self._sender.statement(text, original)
+        if is_event_trigger(statement):
+            # It would fire for the rest of the dump.
+            self._last.append((text, original))
+        else:
+            self._sender.statement(text, original)
 
     def _more(self, item: Item) -> None:
         """What follows the first part of a statement."""
