@@ -29,7 +29,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_session import Sender
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_sql import PlainLoad
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import Archives, Source
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.placing import Placer
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.placing import Placer, Ready
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Builder, Loaded
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import drop
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Task, Team
@@ -101,16 +101,27 @@ class LoadRun:
             for part in self._parts(item):
                 tasks.append(Task(item.source.part.size + 1, functools.partial(self._part, part)))
         self._reporter.phase("load")
+        application = self._builder.shadows.application
         try:
-            with self._builder.administer() as lease:
-                done = [result for results in self._run(tasks, lease) for result in results]
+            with Placer(self._access, self._reporter, self._server, application, self._placement) as placer:
+                # This session shows that the run lives, until that of the placer does.
+                with self._builder.administer() as lease:
+                    done = [result for results in self._run(tasks, lease) for result in results]
+                    if not self._errors.count:
+                        ready = self._ready(sources, done)
+                        placer.begin(ready)
                 if self._errors.count:
                     self._builder.discard_all(self._placement)
                     return []
-                return self._place(sources, done)
+                self._reporter.phase("names")
+                previous = placer.place(ready)
         except BaseException:
             self._builder.discard_all(self._placement)
             raise
+        return [
+            RestoredDatabase(loaded.database.name, loaded.target, seconds, before)
+            for (loaded, seconds), before in zip(done, previous)
+        ]
 
     def _run(
         self, tasks: Sequence[Task[list[tuple[Loaded, float]]]], lease: Session[Any]
@@ -123,7 +134,8 @@ class LoadRun:
                 return []
             raise
 
-    def _place(self, sources: Sequence[PlannedSource], done: Sequence[tuple[Loaded, float]]) -> list[RestoredDatabase]:
+    def _ready(self, sources: Sequence[PlannedSource], done: Sequence[tuple[Loaded, float]]) -> list[Ready]:
+        """What is finished but for its name."""
         emptied = {name for item in sources for name in item.targets.emptied}
         number = self._count
         ready = []
@@ -131,14 +143,7 @@ class LoadRun:
             number += 1
             aside = self._builder.shadows.name(number) if loaded.target in emptied else None
             ready.append(self._builder.ready(loaded, aside))
-        self._reporter.phase("names")
-        application = self._builder.shadows.application
-        with Placer(self._access, self._reporter, self._server, application, self._placement) as placer:
-            previous = placer.place(ready)
-        return [
-            RestoredDatabase(loaded.database.name, loaded.target, seconds, before)
-            for (loaded, seconds), before in zip(done, previous)
-        ]
+        return ready
 
     def _parts(self, item: PlannedSource) -> list[_Part]:
         """A plain dump with several databases is read by several threads, each of which leaves out the others' part."""
