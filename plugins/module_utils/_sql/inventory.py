@@ -206,7 +206,10 @@ class InventoryTaker:
         self._current = database
         tokens = [statement.tokens[index] for index in statement.significant[:40]]
         if self.inventory.flavour == MYSQL:
-            self._add(self.inventory.definers, _definer(tokens, statement.codec))
+            definer = _definer(tokens, statement.codec)
+            self._add(self.inventory.definers, definer)
+            if definer is not None and len(self.inventory.mysql.definers) < MOST:
+                self.inventory.mysql.definers.setdefault(definer, set()).add(database.name)
         elif statement.kind == "create_extension":
             subject = subject_of(statement, self.inventory.flavour)
             self._add(self.inventory.extensions, subject.names[0] if subject is not None else None)

@@ -54,12 +54,14 @@ class MySQLFindings:
     refused: statements that forbid the load
     omitted: statements that are left out
     accounts: line and text of statements about accounts; they hold hashes
+    definers: account -> the databases that have views, routines, triggers or events of it
     """
 
     needs: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
     refused: list[Finding] = field(default_factory=list)
     omitted: list[Finding] = field(default_factory=list)
     accounts: list[tuple[int, str]] = field(default_factory=list, repr=False)
+    definers: dict[str, set[str]] = field(default_factory=dict)
 
     def see(self, statement: Statement) -> bool:
         """Take the first part of a statement in; returns whether it is content of a database."""

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
@@ -123,6 +123,7 @@ def preflight(server: Server, request: LoadRequest) -> Preflight:
         in_use = account_in_use(session)
         for source, names in zip(request.sources, chosen):
             problems += _needs(session, source, names)
+            warnings += _unsaid(session, source, names)
         cut = cut_off(session)
     warnings += [f"{name} was left by a restore that died: it will be dropped." for name in sorted(dead - set(cut))]
     warnings += [
@@ -252,6 +253,21 @@ def _needs(session: Session, source: DumpSource, names: Mapping[str, str]) -> It
             yield f"{source.part.label} needs the {sort} {name} ({some}), which this server does not have: {remedy}."
 
 
+def _unsaid(session: Session, source: DumpSource, names: Mapping[str, str]) -> Iterator[str]:
+    """Databases whose character set nothing says."""
+    created = source.inventory.databases if source.inventory is not None else {}
+    for recorded, name in names.items():
+        found = created.get(recorded)
+        if (found is None or not found.created) and not exists(session, name):
+            with explaining("reading variables"):
+                collation = session.value("SELECT @@collation_server")
+            yield (
+                f"{source.part.label} does not say the character set of its database: {name} gets the server's "
+                f"({collation}), which concerns new tables and the parameters of routines. For another one make an empty "
+                f"database {name} with it first."
+            )
+
+
 def _known(session: Session, sort: str, name: str) -> bool:
     """Whether a server knows a character set or collation: itself is asked, for it also knows aliases."""
     if sort == CHARSET:
@@ -329,7 +345,7 @@ def _accounts(
             else:
                 recorded.append(statement)
     if request.roles == "referenced":
-        recorded = _referenced(recorded, databases, _names(request))
+        recorded = _referenced(recorded, databases, _definer_names(request, chosen))
     if not recorded:
         return AccountPlan(), warnings
     return plan_accounts(recorded, present, server.flavour, in_use, databases), warnings
@@ -346,13 +362,13 @@ def _parsed(text: str) -> Optional[AccountStatement]:
 
 
 def _referenced(
-    recorded: Sequence[AccountStatement], databases: Mapping[str, str], definers: Iterable[str]
+    recorded: Sequence[AccountStatement], databases: Mapping[str, str], definers: set[str]
 ) -> list[AccountStatement]:
     """The statements of accounts that run something of the databases or may do something with them, with their roles."""
     wanted = {
         statement.grantee
         for statement in recorded
-        if _plain(statement.grantee) in set(definers)
+        if _plain(statement.grantee) in definers
         or (statement.database is not None and unescape_pattern(statement.database) in databases)
     }
     size = -1
@@ -366,9 +382,13 @@ def _plain(name: Name) -> str:
     return str(name).replace("'", "")
 
 
-def _names(request: LoadRequest) -> set[str]:
+def _definer_names(request: LoadRequest, chosen: Sequence[Mapping[str, str]]) -> set[str]:
     return {
-        definer for source in request.sources if source.inventory is not None for definer in source.inventory.definers
+        definer
+        for source, names in zip(request.sources, chosen)
+        if source.inventory is not None
+        for definer, databases in source.inventory.mysql.definers.items()
+        if any(_concerns(source, names, database) for database in databases)
     }
 
 
@@ -385,7 +405,9 @@ def _definers(
     for source, names in zip(request.sources, chosen):
         if source.inventory is None or not names:
             continue
-        for definer in source.inventory.definers:
+        for definer, databases in source.inventory.mysql.definers.items():
+            if not any(_concerns(source, names, database) for database in databases):
+                continue
             if definer in known or definer.rstrip("@") in known or definer.upper().startswith("CURRENT_"):
                 continue
             text = f"{source.part.label}: the definer {definer} of views, routines, triggers or events does not exist"

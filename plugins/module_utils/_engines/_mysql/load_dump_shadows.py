@@ -270,10 +270,22 @@ class Shadows:
     def _make(self, item: Shadow) -> None:
         if item.made:
             return
+        if not item.options:
+            item.options = self._found_options(item.name)
         with explaining(f"to make database {item.shadow}"):
             self._admin.execute(f"CREATE DATABASE {quote_name(item.shadow)}{_clauses(item.options)}")
         item.made = True
         self._run.mark(self._admin, item.shadow)
+
+    def _found_options(self, name: str) -> dict[str, str]:
+        """Of a dump that does not say them: those of the database that has the name, which may have been made for this."""
+        with explaining(f"looking for database {name}"):
+            found = self._admin.rows(
+                "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata "
+                "WHERE schema_name = %s",
+                [name],
+            )
+        return {"charset": found[0][0], "collation": found[0][1]} if found else {}
 
     # errors
 

@@ -1,0 +1,353 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Dumps of other tools, loaded under their name and under others: nothing differs but the name."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import subprocess
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.compare import compare
+
+from tests.integration.modules.harness import call
+from tests.integration.mysql.conftest import databases_of, engine, script
+from tests.support.mariadb import MariaDBServer
+
+SAKILA = Path(__file__).parents[4] / "shared" / "data" / "sakila-mysql"
+
+#: Everything is called shop, and rows are full of what looks like statements about it.
+SHOP = r"""
+CREATE DATABASE shop CHARACTER SET latin1 COLLATE latin1_general_ci;
+USE shop;
+CREATE SEQUENCE numbers START WITH 5;
+CREATE TABLE shop (id INT AUTO_INCREMENT PRIMARY KEY, shop VARCHAR(200) CHARACTER SET utf8mb4 DEFAULT 'shop.`shop`',
+  b BLOB, e ENUM('a', 'b') NOT NULL, n INT, twice INT AS (n * 2) STORED, half INT AS (n / 2) VIRTUAL,
+  hidden INT INVISIBLE DEFAULT 7, d DATETIME, ts TIMESTAMP(3) NULL, j JSON, bits BIT(9), f FLOAT, KEY by_shop (shop(20)),
+  CONSTRAINT positive CHECK (n >= 0 AND `shop`.`n` < 100000));
+CREATE TABLE `sh``op; -- "x"` (`shop` INT, n INT DEFAULT nextval(shop.numbers), CONSTRAINT to_shop FOREIGN KEY (shop)
+  REFERENCES shop.shop (id) ON DELETE CASCADE, UNIQUE (shop));
+CREATE TABLE old (a VARCHAR(20)) ENGINE=MyISAM DEFAULT CHARSET=latin1;
+SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';
+INSERT INTO shop (id, n, shop, b, e, hidden, d, ts, j, bits, f) VALUES
+  (0, 4, 'USE `shop`; DROP TABLE `shop`.`shop`; it''s \\ "', x'60736F70600027225C1A0D0A', 'a', 1, '0000-00-00', NULL, '{}', b'101', 1.5),
+  (1, 5, 'shop', '`shop`.', '', 2, '2024-02-29 12:00:00', '2024-03-31 01:30:00.123', NULL, NULL, -1e-20), (2, 6, NULL, NULL, 'b', 3, NULL, NULL, NULL, 0, 0);
+INSERT INTO `sh``op; -- "x"` VALUES (0, 1), (2, 2);
+INSERT INTO old VALUES ('caf\xe9'), ('shop');
+SET sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES';
+DELIMITER //
+CREATE FUNCTION shop(a TEXT) RETURNS TEXT DETERMINISTIC RETURN a || '\' || (SELECT COUNT(*) FROM shop."shop")//
+SET sql_mode = ''//
+CREATE PROCEDURE filled(IN shop INT) BEGIN DECLARE x INT; SELECT shop.id INTO x FROM shop.shop WHERE shop.id = shop LIMIT 1;
+  INSERT INTO shop.old VALUES (shop.shop('DELIMITER ;')); END//
+CREATE TRIGGER shop BEFORE INSERT ON shop FOR EACH ROW BEGIN SET NEW.hidden = 9; DELETE FROM shop.old WHERE a = NEW.shop; END//
+CREATE TRIGGER second BEFORE INSERT ON shop FOR EACH ROW FOLLOWS shop SET @shop = 1//
+CREATE EVENT shop ON SCHEDULE EVERY 1 YEAR STARTS '2030-01-01' COMMENT 'DISABLE DO' DO INSERT INTO shop.old VALUES ('x')//
+CREATE EVENT sleeping ON SCHEDULE EVERY 1 HOUR STARTS '2030-01-01' ON COMPLETION PRESERVE DISABLE DO SELECT 1//
+SET sql_mode = ORACLE//
+CREATE PACKAGE tools AS FUNCTION seven RETURN INT; END//
+CREATE PACKAGE BODY tools AS FUNCTION seven RETURN INT AS BEGIN RETURN 7; END; END//
+SET sql_mode = ''//
+DELIMITER ;
+CREATE VIEW z_base AS SELECT shop.shop.id, shop.shop AS shop_ FROM shop.shop WHERE shop.shop <> '*/';
+CREATE SQL SECURITY INVOKER VIEW a_top AS SELECT z.id, shop.shop(z.shop_) AS f FROM shop.z_base AS z;
+CREATE DATABASE other;
+CREATE TABLE other.t (a INT);
+INSERT INTO other.t VALUES (1), (2);
+CREATE VIEW other.across AS SELECT shop.id FROM shop.shop, other.t;
+"""
+PROGRAMS = ("--routines", "--events", "--triggers")
+
+
+def dumped(server: MariaDBServer, *arguments: str) -> bytes:
+    command = ["mariadb-dump", *server.client_options(), *PROGRAMS, *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+def written(path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    return str(path)
+
+
+def load(server: MariaDBServer, src: str, check: bool = False, **options: Any) -> dict[str, Any]:
+    return call("restore", check=check, **server.login(), src=src, **{"roles": "none", **options})
+
+
+def differences(source: MariaDBServer, target: MariaDBServer, names: Mapping[str, str]) -> list[str]:
+    with engine(source) as opened:
+        expected = opened.prove(list(names), "content", 1, False)
+    with engine(target) as opened:
+        found = opened.prove(list(names.values()), "content", 1, False)
+    return [item.message for item in compare(expected, found, dict(names), False).differences]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--databases", "shop"),
+        ("shop",),
+        ("--databases", "shop", "--add-drop-database", "--hex-blob", "--skip-extended-insert"),
+        ("--databases", "shop", "--complete-insert", "--skip-tz-utc", "--order-by-primary"),
+        ("--databases", "shop", "--skip-opt", "--create-options", "--replace", "--no-autocommit"),
+        ("--all-databases", "--insert-ignore", "--flush-privileges"),
+    ],
+    ids=" ".join,
+)
+def test_m08_m16_m17_m20_m29_every_kind_of_dump_loads_without_a_difference(
+    source: MariaDBServer, target: MariaDBServer, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    script(source, SHOP)
+    src = written(tmp_path / "dump", dumped(source, *arguments))
+    if arguments[0] == "shop":
+        # the dump does not say it: then an empty database does
+        target.sql("CREATE DATABASE shop CHARACTER SET latin1 COLLATE latin1_general_ci")
+    wanted = ["shop", "other"] if "--all-databases" in arguments else ["shop"]
+    result = load(target, src, databases=wanted)
+    assert sorted(item["name"] for item in result["databases"]) == sorted(wanted)
+    assert databases_of(target) == sorted(wanted)
+    assert differences(source, target, {name: name for name in wanted}) == []
+    system = "the databases mysql are the server's own"
+    assert any(system in text for text in result["warnings"]) == ("--all-databases" in arguments)
+
+
+def test_m22_a_database_goes_to_another_name_and_back_without_a_difference(
+    source: MariaDBServer, target: MariaDBServer, tmp_path: Path
+) -> None:
+    script(source, SHOP)
+    src = written(tmp_path / "dump", dumped(source, "--databases", "shop", "other"))
+    names = {"shop": "copy", "other": "shop_too"}
+    plan = load(target, src, rename=names, check=True)
+    assert databases_of(target) == []
+    result = load(target, src, rename=names)
+    assert [(item["recorded"], item["name"]) for item in result["databases"]] == list(names.items())
+    assert plan["databases"] == [{"recorded": old, "name": new, "previous": None} for old, new in sorted(names.items())]
+    back = written(tmp_path / "back", dumped(target, "--databases", *names.values()))
+    load(target, back, rename={new: old for old, new in names.items()})
+    assert databases_of(target) == ["copy", "other", "shop", "shop_too"]
+    assert differences(source, target, {"shop": "shop", "other": "other"}) == []
+
+
+def test_m22_a_database_works_under_a_name_full_of_quotes(
+    source: MariaDBServer, target: MariaDBServer, tmp_path: Path
+) -> None:
+    script(source, SHOP)
+    src = written(tmp_path / "dump", dumped(source, "--databases", "shop", "other"))
+    names = {"shop": "ne`w \"sh'op;\\", "other": "sélect_%"}
+    load(target, src, rename=names)
+    assert databases_of(target) == sorted(names.values())
+    assert [text for text in differences(source, target, names) if "definition of" not in text] == []
+    quoted = "`ne``w \"sh'op;\\`"
+    for view in ("z_base", "a_top"):
+        target.sql(f"SELECT * FROM {quoted}.{view}")
+    target.sql(f"INSERT INTO {quoted}.shop (n, e) VALUES (1, 'a')")
+    target.sql(f"CALL {quoted}.filled(1)")
+    assert target.sql(f"SELECT a FROM {quoted}.old ORDER BY 1") == [("cafxe9",), ("DELIMITER ;\\4",), ("shop",)]
+    assert target.value("SELECT COUNT(*) FROM `sélect_%`.across") == 8
+
+
+def test_f09_every_packing_loads(source: MariaDBServer, target: MariaDBServer, tmp_path: Path) -> None:
+    source.sql("CREATE DATABASE packed; CREATE TABLE packed.t (a INT); INSERT INTO packed.t VALUES (1), (2), (3)")
+    dump = dumped(source, "packed")
+    zstd = subprocess.run(["zstd", "-q"], input=dump, check=True, capture_output=True).stdout
+    packed = {"gz": gzip.compress(dump), "bz2": bz2.compress(dump), "xz": lzma.compress(dump), "zst": zstd}
+    for kind, content in packed.items():
+        # names lie
+        src = written(tmp_path / f"{kind}.zip", content)
+        load(target, src, target=f"from_{kind}")
+        assert differences(source, target, {"packed": f"from_{kind}"}) == []
+
+
+def zipped(path: Path, **members: bytes) -> str:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.sql", content)
+    return str(path)
+
+
+def test_the_earlier_tools_zip_with_use_in_it_leaves_the_old_database_alone(
+    source: MariaDBServer, tmp_path: Path
+) -> None:
+    script(source, SHOP.replace("shop", "dns_db"))
+    member = {"20260113_155440_mysql_dns_db": dumped(source, "--databases", "dns_db", "--add-drop-database")}
+    src = zipped(tmp_path / "20260113_155440_mysql_dns_db.zip", **member)
+    with engine(source) as opened:
+        before = opened.prove(["dns_db"], "content", 1, False)
+    # what is there has gone on
+    source.sql("INSERT INTO dns_db.old VALUES ('newer')")
+    with engine(source) as opened:
+        newer = opened.prove(["dns_db"], "content", 1, False)
+    result = load(source, src, target="dns_new")
+    assert databases_of(source) == ["dns_db", "dns_new", "other"]
+    assert "dns_db" in str(result)
+    with engine(source) as opened:
+        after = opened.prove(["dns_db", "dns_new"], "content", 1, False)
+    assert [item.message for item in compare(newer, after, {"dns_db": "dns_db"}, False).differences] == []
+    rows = compare(before, after, {"dns_db": "dns_new"}, False).differences
+    assert [item.message for item in rows if "definition of" not in item.message] == []
+    source.sql("DROP DATABASE dns_db")
+    source.sql("SELECT * FROM dns_new.a_top")
+    back = written(tmp_path / "back", dumped(source, "--databases", "dns_new"))
+    load(source, back, target="dns_db")
+    with engine(source) as opened:
+        after = opened.prove(["dns_db"], "content", 1, False)
+    assert [item.message for item in compare(before, after, None, False).differences] == []
+
+
+def test_several_dumps_in_one_archive_and_one_of_several_databases(
+    source: MariaDBServer, target: MariaDBServer, tmp_path: Path
+) -> None:
+    for name in ("one", "two", "three"):
+        source.sql(f"CREATE DATABASE {name}; CREATE TABLE {name}.t (a INT); INSERT INTO {name}.t VALUES (1)")
+    both = dumped(source, "--databases", "two", "three")
+    src = zipped(tmp_path / "several.zip", a=dumped(source, "--databases", "one"), b=both)
+    load(target, src, databases=["one", "three"], rename={"three": "drei"})
+    assert databases_of(target) == ["drei", "one"]
+    assert differences(source, target, {"one": "one", "three": "drei"}) == []
+
+
+PHPMYADMIN = b"""-- phpMyAdmin SQL Dump
+-- version 5.2.1
+-- https://www.phpmyadmin.net/
+--
+-- Host: localhost:3306
+-- Server version: 10.6.12-MariaDB
+SET SQL_MODE = "NO_AUTO_VALUE_ON_ZERO";
+START TRANSACTION;
+SET time_zone = "+00:00";
+
+/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;
+/*!40101 SET NAMES utf8mb4 */;
+
+--
+-- Database: `blog`
+--
+CREATE DATABASE IF NOT EXISTS `blog` DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
+USE `blog`;
+
+DELIMITER $$
+--
+-- Procedures
+--
+CREATE DEFINER=`root`@`localhost` PROCEDURE `count_posts` ()  BEGIN
+  SELECT COUNT(*) FROM `blog`.`posts`;
+END$$
+
+DELIMITER ;
+
+CREATE TABLE `posts` (
+  `id` int(11) NOT NULL,
+  `title` varchar(100) NOT NULL,
+  `author` int(11) DEFAULT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
+INSERT INTO `posts` (`id`, `title`, `author`) VALUES
+(0, 'zero; it''s `blog`.`posts`', 1),
+(5, 'five \xf0\x9f\x90\xac', NULL);
+
+CREATE TABLE `authors` (`id` int(11) NOT NULL) ENGINE=InnoDB;
+INSERT INTO `authors` (`id`) VALUES (1);
+-- Stand-in structure for view `titles`
+CREATE TABLE `titles` (
+`title` varchar(100)
+);
+DROP TABLE IF EXISTS `titles`;
+
+CREATE ALGORITHM=UNDEFINED DEFINER=`root`@`localhost` SQL SECURITY DEFINER VIEW `titles`  AS SELECT `posts`.`title` AS `title` FROM `posts` ;
+
+ALTER TABLE `posts`
+  ADD PRIMARY KEY (`id`),
+  ADD KEY `author` (`author`);
+ALTER TABLE `authors` ADD PRIMARY KEY (`id`);
+ALTER TABLE `posts`
+  MODIFY `id` int(11) NOT NULL AUTO_INCREMENT, AUTO_INCREMENT=6;
+ALTER TABLE `posts`
+  ADD CONSTRAINT `posts_ibfk_1` FOREIGN KEY (`author`) REFERENCES `authors` (`id`);
+COMMIT;
+/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;
+"""
+
+
+def test_an_export_of_phpmyadmin_loads(target: MariaDBServer, tmp_path: Path) -> None:
+    load(target, written(tmp_path / "blog.sql", PHPMYADMIN), target="journal")
+    assert target.sql("SELECT id, title FROM journal.titles JOIN journal.posts USING (title) ORDER BY id") == [
+        (0, "zero; it's `blog`.`posts`"),
+        (5, "five \N{DOLPHIN}"),
+    ]
+    target.sql("CALL journal.count_posts()")
+    target.sql("INSERT INTO journal.posts (title) VALUES ('next')")
+    assert target.value("SELECT MAX(id) FROM journal.posts") == 6
+    charset = "SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = 'journal'"
+    assert target.value(charset) == "utf8mb4_unicode_ci"
+    referenced = "SELECT unique_constraint_schema FROM information_schema.referential_constraints"
+    assert target.sql(f"{referenced} WHERE constraint_schema = 'journal'") == [("journal",)]
+
+
+ADMINER = b"""-- Adminer 4.8.1 MySQL 10.11.6-MariaDB dump
+
+SET NAMES utf8;
+SET time_zone = '+00:00';
+SET foreign_key_checks = 0;
+SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';
+
+DELIMITER ;;
+
+CREATE FUNCTION `twice`(a INT) RETURNS int DETERMINISTIC
+RETURN a * 2;;
+
+DELIMITER ;
+
+SET NAMES utf8mb4;
+
+DROP TABLE IF EXISTS `t`;
+CREATE TABLE `t` (`id` int(11) NOT NULL AUTO_INCREMENT, `v` text, PRIMARY KEY (`id`)) ENGINE=InnoDB;
+INSERT INTO `t` (`id`, `v`) VALUES (1, 'a'), (2, NULL);
+-- 2026-01-13 15:54:40
+"""
+
+
+def test_an_export_that_names_no_database_loads_under_the_name_that_is_given(
+    target: MariaDBServer, tmp_path: Path
+) -> None:
+    src = written(tmp_path / "export.sql", ADMINER)
+    with pytest.raises(BackupError, match="does not say what its database is called"):
+        load(target, src)
+    load(target, src, target="named")
+    assert target.sql("SELECT named.twice(id), v FROM named.t") == [(2, "a"), (4, None)]
+
+
+def test_m09_events_wake_when_the_database_has_its_name_and_not_before(
+    fresh_mariadb: Callable[..., MariaDBServer], tmp_path: Path
+) -> None:
+    server = fresh_mariadb(settings={"event_scheduler": "ON"})
+    dump = (
+        b"CREATE TABLE log (a VARCHAR(64)); INSERT INTO log SELECT SLEEP(0);\n"
+        b"CREATE EVENT e ON SCHEDULE EVERY 1 SECOND DO INSERT INTO log VALUES (DATABASE());\n"
+        b"CREATE EVENT asleep ON SCHEDULE EVERY 1 SECOND DISABLE DO INSERT INTO log VALUES ('asleep');\n"
+        b"CREATE TABLE rest (a INT);\nDO SLEEP(0);\nINSERT INTO rest SELECT SLEEP(2);\n"
+    )
+    load(server, written(tmp_path / "dump.sql", dump), target="ticking")
+    statuses = "SELECT event_name, status FROM information_schema.events ORDER BY 1"
+    assert server.sql(statuses) == [("asleep", "DISABLED"), ("e", "ENABLED")]
+    assert {row[0] for row in server.sql("SELECT a FROM ticking.log")} <= {"0", "ticking"}
+
+
+def test_m22_the_sample_database_loads_renamed(source: MariaDBServer, target: MariaDBServer, tmp_path: Path) -> None:
+    if not SAKILA.is_dir():
+        pytest.skip("the sample database is not here: shared/data/sakila-mysql")
+    content = b"\n".join((SAKILA / name).read_bytes() for name in ("schema.sql", "data.sql"))
+    # without these the client takes comments out of routines and makes other ends of lines
+    source.client("--comments", "--binary-mode", input_text=content.decode())
+    load(target, written(tmp_path / "sakila.sql", content), target="cinema")
+    rows = [text for text in differences(source, target, {"sakila": "cinema"}) if "definition of" not in text]
+    assert rows == []
+    load(target, written(tmp_path / "back.sql", dumped(target, "--databases", "cinema")), target="sakila")
+    assert differences(source, target, {"sakila": "sakila"}) == []
