@@ -16,6 +16,7 @@ FOUND = [
     ("mysql", b"USE shop" + b"\n" * 50 + b"DROP DATABASE shop;"),
     ("mysql", b"DROP /*" + b"x" * 50 + b"*/ DATABASE shop;"),
     ("mysql", b"DELIMITER //" + b"x" * 50 + b" y\nSELECT 1//"),
+    ("mysql", b"USE mysql;\nINSERT INTO db VALUES ('%','" + b"x" * 50 + b"shop" + b"x" * 70 + b"shop','Y');"),
     ("postgresql", b"INSERT INTO t VALUES (1)\\connect shop\n;"),
     ("postgresql", b"COPY t /*" + b"x" * 50 + b"*/ FROM stdin;" + b" " * 50 + b"\n1\n\\.\n"),
     ("postgresql", b"\\! " + b"x" * 50 + b"\n"),
