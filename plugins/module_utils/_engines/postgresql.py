@@ -29,6 +29,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     prove_database,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instructions import restore_instructions
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_errors import Errors
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_plan import LoadPlanner, Planned
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_run import LoadRun
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import Survey
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import (
     Findings,
     Preflight,
@@ -36,7 +40,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     recorded_settings,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.proof_instance import instance_objects
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Loader
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Builder, Loader
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.rollback import (
     RollbackPlanner,
     roll_back,
@@ -69,7 +73,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RestoreRequest,
     RolesExport,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import LoadOutcome, LoadPlan, LoadRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import (
+    CONTINUE,
+    LoadOutcome,
+    LoadPlan,
+    LoadRequest,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RollbackPlan, RollbackRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, MissingProgram, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, Database, InstanceInfo, Manifest
@@ -94,6 +103,7 @@ class PostgresqlEngine(Engine):
         self._access = Access(connection)
         self._lasting: Optional[Session[Any]] = None
         self._server: Optional[instance.Server] = None
+        self._surveyed: Optional[tuple[LoadRequest, list[Survey]]] = None
 
     # looking
 
@@ -270,12 +280,7 @@ class PostgresqlEngine(Engine):
             self._sweep(session, server)
             existing = roles_of.read_roles(session, server.number, server.read_hashes)
             found = self._preflight(request, reader, server, recorded, existing)
-            if found.problems:
-                raise BackupError(
-                    "The restore is not possible any more; nothing was changed:",
-                    "solve each of these, then run again",
-                    found.problems,
-                )
+            _refuse("restore", found.problems)
             planned = roles_restore.changes(found.roles, existing)
             if planned:
                 self.reporter.phase("roles")
@@ -305,12 +310,54 @@ class PostgresqlEngine(Engine):
 
     def plan_load(self, request: LoadRequest) -> LoadPlan:
         """What loading dumps of other tools would do."""
-        problem = "Dumps of other tools cannot be restored to PostgreSQL yet: use pg_restore or psql."
-        return LoadPlan(self._info(self._look(again=True)), [{} for _source in request.sources], problems=[problem])
+        planned = self._plan_load(request)
+        targets = [item.targets for item in planned.sources]
+        return LoadPlan(
+            info=self._info(self._look()),
+            databases=[found.databases for found in targets],
+            replaced={name: previous for found in targets for name, previous in found.replaced.items()},
+            skipped=[name for found in targets for name in found.skipped],
+            roles=roles_restore.texts(planned.roles),
+            problems=planned.problems,
+            warnings=planned.warnings,
+        )
+
+    def _plan_load(self, request: LoadRequest) -> Planned:
+        server = self._look(again=True)
+        known = self._surveyed[1] if self._surveyed is not None and self._surveyed[0] is request else None
+        with explained("looking at the server"):
+            existing = roles_of.read_roles(self._session(), server.number, server.read_hashes)
+            planned = LoadPlanner(self._access, self._session(), server, request, existing).run(known)
+        # Reading a dump takes long: once is enough for a request.
+        self._surveyed = (request, [item.survey for item in planned.sources])
+        return planned
 
     def load(self, request: LoadRequest, plan: LoadPlan) -> LoadOutcome:
         """Load as planned."""
-        raise UsageError(plan.problems[0])
+        with explained("looking at the server"):
+            self._sweep(self._session(), self._look(again=True))
+        planned = self._plan_load(request)
+        server = self._look()
+        if planned.problems:
+            raise BackupError(
+                "The restore is not possible any more; nothing was changed:",
+                "solve each of these, then run again",
+                planned.problems,
+            )
+        if planned.roles:
+            self.reporter.phase("roles")
+            roles_restore.apply(self._session(), planned.roles, server.superuser)
+        self.close()
+        roles = roles_restore.texts(planned.roles)
+        team = Team(request.jobs, self._access)
+        builder = Builder(self._access, team, self.reporter, server, request.analyze, planned.names)
+        errors = Errors(request.error_limit, request.on_error == CONTINUE)
+        run = LoadRun(self._access, self.reporter, server, builder, team, errors, planned.names, request.placement)
+        for item, chosen in zip(planned.sources, plan.databases):
+            item.targets.databases = {key: name for key, name in item.targets.databases.items() if key in chosen}
+        restored = run.load([item for item in planned.sources if item.targets.databases])
+        self.reporter.phase("")
+        return LoadOutcome(restored, roles, errors.found, errors.count)
 
     # rollback
 
@@ -326,6 +373,8 @@ class PostgresqlEngine(Engine):
         server = self._look(again=True)
         with explained("looking at the server"):
             self._sweep(self._session(), server)
+            _steps, problems = RollbackPlanner(self._access, self._session(), server, request).find()
+        _refuse("rollback", problems)
         self.close()
         self.reporter.phase("names")
         roll_back(self._access, request, plan)
@@ -368,6 +417,16 @@ class PostgresqlEngine(Engine):
         """Close what is open."""
         self._lasting = None
         self._access.close()
+
+
+def _refuse(what: str, problems: Sequence[str]) -> None:
+    """Fail if anything forbids what was planned, by now."""
+    if problems:
+        raise BackupError(
+            f"The {what} is not possible any more; no database was changed:",
+            "solve each of these, then run again",
+            problems,
+        )
 
 
 def _no_hashes(server: instance.Server) -> str:

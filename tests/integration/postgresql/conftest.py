@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.postgresql.rig import Backup, back_up, fill, restore
+from tests.integration.postgresql.standing import Standing
 from tests.support.postgresql import PostgresServer
 
 
@@ -41,3 +42,17 @@ def rebuilt(backup: Backup) -> Iterator[PostgresServer]:
     with PostgresServer() as server:
         restore(server, backup.reader, backup.databases)
         yield server
+
+
+@pytest.fixture(scope="session")
+def site(work: Path) -> Iterator[Standing]:
+    """A server with databases in the way of those of a set."""
+    with PostgresServer(settings={"wal_level": "logical", "max_prepared_transactions": 5}) as server:
+        yield Standing(server, work / "standing")
+
+
+@pytest.fixture
+def standing(site: Standing) -> Standing:
+    """The same, as it was at first."""
+    site.reset()
+    return site

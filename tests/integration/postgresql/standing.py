@@ -52,13 +52,33 @@ class Standing:
         self.server.sql(_CONTENT.format(word=word, rows=ROWS), database=name)
 
     def reset(self) -> None:
-        """Let only the standing databases be there."""
+        """Let only the standing databases be there, with their own content."""
+        there = self.databases()
+        for name in self.names:
+            old = [item for item in there if item.startswith(name) and self._has_old_content(item)]
+            if name in old:
+                continue
+            if name in there:
+                self.drop(name)
+            if old:
+                self.server.sql(f'ALTER DATABASE "{old[0]}" RENAME TO "{name}"')
+            else:
+                self.create(name)
         for name in self.databases():
-            self.server.sql(f'ALTER DATABASE "{name}" WITH IS_TEMPLATE false')
-            self.server.sql(f'DROP DATABASE "{name}" WITH (FORCE)')
-        self.create(self.names[0])
-        for name in self.names[1:]:
-            self.server.sql(f'CREATE DATABASE "{name}" TEMPLATE "{self.names[0]}"')
+            if name in self.names:
+                self.server.sql(f"COMMENT ON DATABASE {name} IS NULL; ALTER DATABASE {name} RESET ALL")
+            else:
+                self.drop(name)
+
+    def drop(self, name: str) -> None:
+        """Remove a database."""
+        self.server.sql(f'ALTER DATABASE "{name}" WITH IS_TEMPLATE false')
+        self.server.sql(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def _has_old_content(self, name: str) -> bool:
+        if self.server.value("SELECT to_regclass('words') IS NULL", database=name):
+            return False
+        return self.state(name) == OLD
 
     def databases(self) -> list[str]:
         """The names of all databases but those of initdb."""

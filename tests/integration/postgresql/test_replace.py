@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -24,18 +24,6 @@ from tests.integration.postgresql.test_faults import soon
 from tests.support.postgresql import PostgresServer
 
 SHADOWS = "SELECT count(*) FROM pg_database WHERE datname ~ 'backupdb_shadow'"
-
-
-@pytest.fixture(scope="module")
-def site(work: Path) -> Iterator[Standing]:
-    with PostgresServer(settings={"wal_level": "logical", "max_prepared_transactions": 5}) as server:
-        yield Standing(server, work / "replace")
-
-
-@pytest.fixture
-def standing(site: Standing) -> Standing:
-    site.reset()
-    return site
 
 
 def test_f11_replaced_database_is_kept_and_the_new_one_is_what_was_recorded(standing: Standing) -> None:

@@ -34,15 +34,19 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_
     Shadows,
     Stopped,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.previous_databases import (
+    name_for_previous,
+    prune,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import (
+    JOURNAL,
     KEPT,
     MARKER,
     Run,
     exists,
     shadow_name,
-    sweep,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import Exchange, Swap
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import Exchange, Swap, recover
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import LoadOutcome, LoadPlan, LoadRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RestoredDatabase
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
@@ -65,6 +69,7 @@ class Load:
         self._plan = plan
         self._reporter = reporter
         self._roles: Sequence[str] = ()
+        self._previous: dict[str, str] = {}
 
     def run(self) -> LoadOutcome:
         """Load what was planned.
@@ -74,9 +79,8 @@ class Load:
         """
         began = time.monotonic()
         self._reporter.phase("prepare")
+        recover(self._server, self._reporter)
         with self._server.session() as session:
-            for name in sweep(session):
-                self._reporter.warn(f"{name}, which a restore that died had left, was dropped.")
             preflight = again(self._server, self._request, self._plan)
             run = Run(session)
             shadows = self._prepare(run)
@@ -92,9 +96,10 @@ class Load:
                 self._undo(run, shadows)
                 return outcome
         seconds = time.monotonic() - began
+        kept = self._previous if self._request.placement.keep_previous else {}
         return LoadOutcome(
             tuple(
-                RestoredDatabase(item.recorded, item.name, seconds, self._plan.replaced.get(item.name) or None)
+                RestoredDatabase(item.recorded, item.name, seconds, kept.get(item.name))
                 for each in shadows
                 for item in each.values()
             ),
@@ -165,15 +170,21 @@ class Load:
 
     def _name(self, session: Session, run: Run, items: Sequence[Shadow], preflight: Preflight) -> None:
         self._reporter.phase("finish")
-        exchanges = [Exchange(item.shadow, item.name, self._plan.replaced.get(item.name)) for item in items]
+        placement = self._request.placement
+        for name in self._plan.replaced:
+            if exists(session, name):
+                self._previous[name] = name_for_previous(session, name, placement.stamp)
+        exchanges = [Exchange(item.shadow, item.name, self._previous.get(item.name)) for item in items]
         grants = [grant.text for grant in preflight.accounts.objects]
         for item in items:
             self._keep_events(session, item)
         if exchanges:
-            Swap(self._server, run.lock, self._reporter, self._request.placement.disconnect).run(exchanges, grants)
+            Swap(self._server, run.lock, self._reporter, placement.disconnect).run(exchanges, grants)
         else:
             apply_statements(session, preflight.accounts.objects)
         revoke_automatic(session, preflight.accounts.revoked)
+        for name, previous in self._previous.items():
+            prune(session, name, previous, placement.keep_previous, self._reporter)
 
     def _keep_events(self, session: Session, item: Shadow) -> None:
         """Events slept while they were in the shadow: what the exchange reads says which are to wake."""
@@ -187,11 +198,14 @@ class Load:
     def _undo(self, run: Run, shadows: Sequence[Mapping[str, Shadow]]) -> None:
         """Drop what was loaded, on a connection of its own: the first one may be what has failed."""
         keep = self._request.placement.keep_failed
+        items = [item for each in shadows for item in each.values()]
         try:
             with self._server.session() as session:
-                for item in (item for each in shadows for item in each.values()):
-                    if not exists(session, item.shadow):
-                        continue
+                there = [item for item in items if exists(session, item.shadow)]
+                if any(_has_table(session, item.shadow, JOURNAL) for item in there):
+                    # An exchange that could not be undone needs them; it has said so.
+                    return
+                for item in there:
                     if keep:
                         run.unmark(session, item.shadow)
                         self._reporter.warn(
@@ -204,3 +218,12 @@ class Load:
             self._reporter.warn(
                 f"What the failed restore had made could not be dropped ({text}): the next restore on this server does it."
             )
+
+
+def _has_table(session: Session, database: str, name: str) -> bool:
+    return bool(
+        session.value(
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s AND table_name = %s",
+            [database, name],
+        )
+    )

@@ -26,15 +26,30 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.insta
     inspect,
     missing,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.occupants import described, occupants
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.previous_databases import (
+    LONGEST_NAME,
+    name_for_previous,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.proof import unescape_pattern
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import exists, leftovers
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import (
+    exists,
+    is_empty,
+    leftovers,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import cut_off, exchanged
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import (
     Account,
     account_in_use,
     read_accounts,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import DumpSource, LoadPlan, LoadRequest
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import FAIL, REPLACE, SKIP
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import (
+    FAIL,
+    REPLACE,
+    SKIP,
+    Placement,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
     CREATE_ROLE,
@@ -46,7 +61,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts i
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_findings import Finding
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_needs import CHARSET, COLLATION, ENGINE
 
-LONGEST_NAME = 64
 #: Databases of the server itself: never loaded.
 SYSTEM = frozenset(("mysql", "sys", "performance_schema", "information_schema", "ndbinfo"))
 
@@ -109,7 +123,12 @@ def preflight(server: Server, request: LoadRequest) -> Preflight:
         in_use = account_in_use(session)
         for source, names in zip(request.sources, chosen):
             problems += _needs(session, source, names)
-    warnings += [f"{name} was left by a restore that died: it will be dropped." for name in sorted(dead)]
+        cut = cut_off(session)
+    warnings += [f"{name} was left by a restore that died: it will be dropped." for name in sorted(dead - set(cut))]
+    warnings += [
+        f"The exchange of {' and '.join(exchanged(journal))}, in which a run had died, will be finished or undone first."
+        for journal in cut.values()
+    ]
     for source, names in zip(request.sources, chosen):
         problems += _refused(source, names)
         warnings += _left_out(source)
@@ -164,11 +183,33 @@ def _choose(
                 if request.placement.if_exists == SKIP:
                     skipped.append(name)
                     continue
-                if request.placement.if_exists == FAIL:
-                    problems.append(f"Database {name} exists.")
+                problem = _taken(session, request.placement, name, replaced)
+                if problem is not None:
+                    problems.append(problem)
             names[recorded] = name
         chosen.append(names)
     return chosen, skipped, replaced, problems
+
+
+def _taken(session: Session, placement: Placement, name: str, replaced: dict[str, str]) -> Optional[str]:
+    """What forbids giving a name that a database has; else notes what that will be called."""
+    if is_empty(session, name):
+        # As good as none.
+        return None
+    if placement.if_exists != REPLACE:
+        return (
+            f"Database {name} exists on this server and is not empty. Give the new one another name (target, rename), let "
+            "it take the place of the other one (if_exists: replace), or keep that (if_exists: skip)."
+        )
+    kept = placement.keep_previous > 0
+    replaced[name] = name_for_previous(session, name, placement.stamp) if kept else ""
+    found = [] if placement.disconnect else occupants(session, [name])
+    if found:
+        return (
+            f"Database {name} cannot be replaced while sessions use it: {described(found)}. Stop the applications, or let "
+            "their sessions be ended (disconnect: true)."
+        )
+    return None
 
 
 def _name_problem(name: str) -> Optional[str]:

@@ -50,7 +50,9 @@ _MOST_WAITING = 16 << 20
 _WRITES = frozenset(("insert", "update", "delete"))
 #: Warnings that say nothing about the rows: a value given for a generated column, deprecated syntax, statements that a
 #: binary log cannot replay.
-_HARMLESS = frozenset((1287, 1592, 1681, 1906, 3719, 3720, 4095))
+_HARMLESS = frozenset((1287, 1592, 1681, 1906, 3719, 3720))
+#: Of definitions: the event scheduler is off.
+_ABOUT_EVENTS = frozenset((1105, 1544))
 _TRUNCATED = 1265
 #: Notes of other statements that change what was asked for: another storage engine, another type, a shorter key.
 _CHANGED = frozenset((1246, 1266, 1286))
@@ -360,7 +362,7 @@ def _tells(item: Remark, writes: bool) -> bool:
         return False
     if writes:
         return item.level != "Note" or item.code == _TRUNCATED
-    return item.level != "Note" or item.code in _CHANGED
+    return (item.level != "Note" and item.code not in _ABOUT_EVENTS) or item.code in _CHANGED
 
 
 def _clauses(options: Mapping[str, str]) -> str:

@@ -55,29 +55,13 @@ class DumpedRoles:
             if not self._statement(statement.kind, words):
                 self.unread.append((statement.line, statement.head))
 
-    def result(self, names: Optional[frozenset[str]] = None) -> Roles:
-        """The roles.
-
-        Args:
-            names: only these, and those that they are members of; None for all.
-        """
-        wanted = None if names is None else self._closure(names)
+    def result(self) -> Roles:
+        """The roles."""
         known = {*self._roles, *self._existing.names}
         memberships = [
-            item if item.grantor in known else replace(item, grantor=None)
-            for item in self._memberships.values()
-            if wanted is None or item.member in wanted
+            item if item.grantor in known else replace(item, grantor=None) for item in self._memberships.values()
         ]
-        roles = [role for role in self._roles.values() if wanted is None or role.name in wanted]
-        return Roles(self._version, tuple(roles), tuple(memberships))
-
-    def _closure(self, names: frozenset[str]) -> set[str]:
-        wanted = set(names)
-        while True:
-            more = {item.role for item in self._memberships.values() if item.member in wanted} - wanted
-            if not more:
-                return wanted
-            wanted |= more
+        return Roles(self._version, tuple(self._roles.values()), tuple(memberships))
 
     # statements
 

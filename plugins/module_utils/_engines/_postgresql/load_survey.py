@@ -63,6 +63,7 @@ class DumpedDatabase:
         settings_of: roles with settings of their own in it.
         extensions: that it creates, and their lines.
         tablespaces: that its tables and indexes name, and their lines.
+        event_triggers: it has some.
         public: it creates the schema public, which every new database has.
         encoding: the client encoding that it sets first.
     """
@@ -75,6 +76,7 @@ class DumpedDatabase:
     settings_of: dict[str, int] = field(default_factory=dict)
     extensions: dict[str, int] = field(default_factory=dict)
     tablespaces: dict[str, int] = field(default_factory=dict)
+    event_triggers: bool = False
     public: bool = False
     encoding: Optional[str] = None
 
@@ -291,6 +293,8 @@ class Surveyor:
         elif kind == "create_schema":
             subject = subject_of(statement, POSTGRES)
             database.public |= subject is not None and subject.names == ("public",) and b"IF" not in statement.words[:4]
+        elif is_event_trigger(statement):
+            database.event_triggers = True
         if kind.startswith(_NAMING):
             self._note_roles(self._repair(statement, True), database)
         if self._renamer.names and not kind.startswith(("copy", "insert")):
@@ -314,6 +318,11 @@ class Surveyor:
         for name in role_names(statement):
             if len(database.roles) < _MOST:
                 database.roles.setdefault(name, statement.line)
+
+
+def is_event_trigger(statement: Statement) -> bool:
+    """Whether a statement makes an event trigger, or says something about one."""
+    return statement.kind.endswith("trigger") and b"EVENT" in statement.words[1:4]
 
 
 def conforming_of(splitter: PostgresSplitter) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import conninfo
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
@@ -17,6 +19,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command
 
+#: Entries of an archive that make event triggers, or say something about them.
+_EVENT_TRIGGER = re.compile(rb"\A\d+; \d+ \d+ (EVENT TRIGGER |(COMMENT|SECURITY LABEL) - EVENT TRIGGER )")
 _TOC_ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+)")
 #: Nothing of a shadow can be lost by a crash before its last transaction, the renaming, is on disk: that one waits for
 #: the disk as always, and everything before it with it.
@@ -95,6 +99,22 @@ class Archives:
         except ProcessError as error:
             if not (forgiving and _only_transaction_timeout(error)):
                 raise
+
+    def lists(self, source: str, scratch: str) -> list[list[str]]:
+        """Options for two runs: all but the event triggers, which must not fire meanwhile, and then those.
+
+        Args:
+            source: the archive.
+            scratch: a directory for temporary files.
+        """
+        listing = archive.entries(self._tools.path("pg_restore"), source)
+        options = []
+        for name, wanted in (("objects", False), ("triggers", True)):
+            lines = [line for line in listing if bool(_EVENT_TRIGGER.match(line)) is wanted]
+            file = Path(scratch, name)
+            file.write_bytes(b"".join(lines))
+            options.append([f"--use-list={file}"])
+        return options
 
 
 def _only_transaction_timeout(error: ProcessError) -> bool:

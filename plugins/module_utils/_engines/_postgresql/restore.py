@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +39,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._progress import Repo
 if TYPE_CHECKING:
     from psycopg import Connection as Session
 
-#: Entries of an archive that make event triggers, or say something about them.
-_EVENT_TRIGGER = re.compile(rb"\A\d+; \d+ \d+ (EVENT TRIGGER |(COMMENT|SECURITY LABEL) - EVENT TRIGGER )")
 _ANALYZE = """
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -247,8 +244,8 @@ class Loader(Builder):
         room = staging.room_for(way, artefact, database)
         with staging.temporary_directory(room, self._access.account) as scratch:
             source = self._laid_out(way, path, scratch, workers)
-            lists = self._lists(source, scratch) if details.get("event_triggers") else []
-            for options in lists or [[]]:
+            lists = self._archives.lists(source, scratch) if details.get("event_triggers") else [[]]
+            for options in lists:
                 try:
                     self._archives.load(shadow, source, [f"--jobs={workers}", *options])
                 except ProcessError as error:
@@ -273,14 +270,3 @@ class Loader(Builder):
             archive.decompress(self._team, path, str(place), workers)
         staging.give_to(self._access.account, str(place))
         return str(place)
-
-    def _lists(self, source: str, scratch: str) -> list[list[str]]:
-        """Options for two runs: all but the event triggers, which must not fire meanwhile, and then those."""
-        listing = archive.entries(self._tools.path("pg_restore"), source)
-        options = []
-        for name, wanted in (("objects", False), ("triggers", True)):
-            lines = [line for line in listing if bool(_EVENT_TRIGGER.match(line)) is wanted]
-            file = Path(scratch, name)
-            file.write_bytes(b"".join(lines))
-            options.append([f"--use-list={file}"])
-        return options
