@@ -279,7 +279,7 @@ def test_p06_p07_p34_a_postgresql_cluster_lives_on_under_another_name(
     assert rename("postgresql", renamed.output, {new: "shop"}).output == dump
 
 
-def test_p06_sed_corrupts_a_postgresql_dump_and_we_do_not(source: PostgresServer, target: PostgresServer) -> None:
+def test_sed_corrupts_a_postgresql_dump_and_we_do_not(source: PostgresServer, target: PostgresServer) -> None:
     rows = "SELECT shop FROM shop.shop ORDER BY 1"
     before = source.sql(rows, database="shop")
     dump = of_cluster(source)
