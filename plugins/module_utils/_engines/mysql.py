@@ -17,6 +17,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql impor
     preflight,
     prove,
     rollback,
+    swap,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import inspect
@@ -90,6 +91,7 @@ class MysqlEngine(Engine):
 
     def restore(self, request: RestoreRequest, plan: RestorePlan, reader: ArtefactReader) -> RestoreOutcome:
         """Restore as planned. No database ever has its final name before it is complete."""
+        swap.recover(self._server, self.reporter)
         found = preflight.again(self._server, request, plan, reader)
         return Restore(self._server, request, found, reader, self.reporter).run()
 

@@ -78,15 +78,22 @@ def prepare(request: Request) -> Load:
     params = request.params
     request.reporter.phase("read")
     found = [_read(part, params["engine"]) for part in examine(params["src"])]
+    problems = [problem for item in found for problem in _problems(item)]
+    try:
+        sources = _sources(found, params)
+    except UsageError:
+        # What is wrong with the dump comes first: half a dump does not hold what was asked for.
+        refuse("The dump cannot be restored:", problems)
+        raise
     wanted = LoadRequest(
-        sources=_sources(found, params),
+        sources=sources,
         roles=params["roles"],
         placement=placement_from(params, moment()),
         jobs=jobs_from(params),
         analyze=params["analyze"],
         on_error=params["on_error"],
     )
-    return Load(params["src"], found, wanted, [problem for item in found for problem in _problems(item)])
+    return Load(params["src"], found, wanted, problems)
 
 
 def chosen(plan: LoadPlan) -> dict[str, str]:

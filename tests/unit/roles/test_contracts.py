@@ -10,6 +10,7 @@ import copy
 import json
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,3 +165,11 @@ def test_filter_pages_render() -> None:
         assert page["doc"]["short_description"], name
         assert page["examples"], name
         assert page["return"], name
+
+
+@pytest.mark.parametrize(
+    "path", sorted((CHECKOUT / "roles").glob("*/tasks/*.yml")), ids=lambda path: f"{path.parts[-3]}-{path.name}"
+)
+def test_expressions_hold_no_escapes(path: Path) -> None:
+    """Ansible shows them as they stand: a message would hold a backslash and an n."""
+    assert "\\n" not in path.read_text()

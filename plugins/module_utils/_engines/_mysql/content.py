@@ -14,8 +14,9 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import database_properties
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     CONNECTION_LOST,
     Session,
@@ -25,7 +26,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     explaining,
     qualified,
     quote_name,
+    quote_text,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.programs import (
     ENABLED,
     EVENT,
@@ -59,6 +62,7 @@ class Content:
         charset, collation: the database's defaults.
         tables: its tables and sequences.
         programs: its views, routines, triggers and events.
+        comment: of the database; None where the server knows none.
         defaults: table, column and expression of the defaults that name a sequence, and so a database.
     """
 
@@ -67,6 +71,13 @@ class Content:
     tables: Sequence[str] = ()
     programs: Sequence[Program] = ()
     defaults: Sequence[tuple[str, str, str]] = ()
+    comment: Optional[str] = None
+
+    @property
+    def clauses(self) -> str:
+        """The clauses of CREATE or ALTER DATABASE."""
+        text = f" CHARACTER SET {self.charset} COLLATE {self.collation}"
+        return text if self.comment is None else f"{text} COMMENT {quote_text(self.comment)}"
 
     @property
     def empty(self) -> bool:
@@ -92,6 +103,7 @@ class Content:
             "tables": list(self.tables),
             "programs": [program.to_json() for program in self.programs],
             "defaults": [list(item) for item in self.defaults],
+            "comment": self.comment,
         }
 
     @classmethod
@@ -103,6 +115,7 @@ class Content:
             tuple(data["tables"]),
             tuple(Program.from_json(item) for item in data["programs"]),
             tuple((item[0], item[1], item[2]) for item in data["defaults"]),
+            data["comment"],
         )
 
 
@@ -119,11 +132,12 @@ def tables_of(session: Session, database: str) -> list[str]:
     ]
 
 
-def read_content(session: Session, database: str, judge: bool) -> Content:
+def read_content(session: Session, flavour: Flavour, database: str, judge: bool) -> Content:
     """What a database holds; of a parked one, what it holds when it is not.
 
     Args:
         session: without a default database.
+        flavour: of the server.
         database: which.
         judge: look which views cannot be read, and so need not be made again.
 
@@ -131,11 +145,7 @@ def read_content(session: Session, database: str, judge: bool) -> Content:
         BackupError: the server refused.
     """
     with explaining(f"reading the definitions of database {database}"):
-        charset, collation = session.rows(
-            "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata "
-            "WHERE schema_name = %s",
-            [database],
-        )[0]
+        properties = read_properties(session, flavour, database)
         programs = read_programs(session, database, judge)
         defaults = session.rows(
             "SELECT table_name, column_name, column_default FROM information_schema.columns WHERE table_schema = %s "
@@ -151,9 +161,23 @@ def read_content(session: Session, database: str, judge: bool) -> Content:
             for item in programs
         ]
         programs += [Program.from_json(item) for item in kept["views"]]
-    return Content(
-        charset, collation, tuple(tables), tuple(programs), tuple((row[0], row[1], row[2]) for row in defaults)
+    return replace(
+        properties,
+        tables=tuple(tables),
+        programs=tuple(programs),
+        defaults=tuple((row[0], row[1], row[2]) for row in defaults),
     )
+
+
+def read_properties(session: Session, flavour: Flavour, database: str) -> Content:
+    """Character set, collation and comment of a database.
+
+    Raises:
+        BackupError: the server refused.
+    """
+    found = database_properties(session, flavour, database)
+    commented = flavour.is_mariadb and flavour.number >= (10, 5)
+    return Content(found["charset"], found["collation"], comment=found["comment"] if commented else None)
 
 
 class Settler:
@@ -168,7 +192,7 @@ class Settler:
         self._session = session
         self._step = step
 
-    def settle(self, wanted: Mapping[str, Content], parked: bool, anew: bool = True) -> list[str]:
+    def settle(self, wanted: Mapping[str, Content], parked: bool, anew: bool = True, sound: bool = False) -> list[str]:
         """Make the programs of some databases, which may need each other's.
 
         Args:
@@ -176,6 +200,7 @@ class Settler:
             parked: events are disabled, and views that cannot be made are remembered; otherwise that is an error,
                 but for a view that could not be read before either.
             anew: drop what is there first; otherwise what is there is known to be right.
+            sound: views may lack rights of their definers, but nothing else.
 
         Returns:
             Views that were not made, in words.
@@ -198,7 +223,7 @@ class Settler:
         for database, programs in missing.items():
             self._defaults(database, wanted[database])
             self._create(database, of_kinds(programs, *ROUTINES))
-        left = self._views({name: of_kinds(programs, VIEW) for name, programs in missing.items()}, parked)
+        left = self._views({name: of_kinds(programs, VIEW) for name, programs in missing.items()}, parked, sound)
         for database, programs in missing.items():
             self._create(database, of_kinds(programs, TRIGGER))
         for database, content in wanted.items():
@@ -218,9 +243,7 @@ class Settler:
         return [f"{program} of {database}" for database, programs in left.items() for program in programs]
 
     def _alter(self, database: str, content: Content) -> None:
-        self._session.execute(
-            f"ALTER DATABASE {quote_name(database)} CHARACTER SET {content.charset} COLLATE {content.collation}"
-        )
+        self._session.execute(f"ALTER DATABASE {quote_name(database)}{content.clauses}")
 
     def _clear(self, database: str, there: set[tuple[str, str]]) -> None:
         for wanted in (EVENT, TRIGGER, VIEW, "procedure", "function", "package body", "package"):
@@ -244,7 +267,7 @@ class Settler:
                 self._step()
                 create(self._session, database, program)
 
-    def _views(self, wanted: Mapping[str, Sequence[Program]], parked: bool) -> dict[str, list[Program]]:
+    def _views(self, wanted: Mapping[str, Sequence[Program]], parked: bool, sound: bool) -> dict[str, list[Program]]:
         """Make views, whatever the order they need each other in and whatever their definers may do here.
 
         First all are made with the rights of whoever asks, from those that need none upwards; then each gets its
@@ -269,6 +292,8 @@ class Settler:
             waiting = again
         else:
             again = []
+        for database, item in again if sound else ():
+            raise _refused(database, item, errors)
         for database, item in reversed(made):
             final = as_invoker(item)
             if final == item:
@@ -285,11 +310,7 @@ class Settler:
         left: dict[str, list[Program]] = {}
         for database, item in again:
             if not parked and not item.broken:
-                error = errors[database, item.name]
-                raise BackupError(
-                    f"The server refused to make {item} of {database}: {error_text(error)}.",
-                    "look at what it selects from and at the rights of its definer",
-                ) from error
+                raise _refused(database, item, errors)
             left.setdefault(database, []).append(item)
         return left
 
@@ -304,6 +325,13 @@ class Settler:
                 {"events": statuses, "views": [item.to_json() for item in views]},
                 "What vya.backupdb needs to give this database its name back: events that were enabled",
             )
+
+
+def _refused(database: str, item: Program, errors: Mapping[tuple[str, str], Exception]) -> BackupError:
+    return BackupError(
+        f"The server refused to make {item} of {database}: {error_text(errors[database, item.name])}.",
+        "look at what it selects from and at the rights of its definer",
+    )
 
 
 def _refuse_lost(error: Exception) -> None:

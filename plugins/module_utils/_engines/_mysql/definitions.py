@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_bytes
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import quote_text
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.scripts import read_part, rename_script
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.structure import (
     Structure,
     plan_structure,
@@ -40,8 +39,15 @@ def charset_clauses(properties: Mapping[str, Any]) -> str:
     return text
 
 
-def read_definitions(directory: str, details: Mapping[str, Any]) -> tuple[dict[str, Structure], list[str]]:
+def read_definitions(
+    directory: str, details: Mapping[str, Any], names: Mapping[str, str], ignore_case: bool
+) -> tuple[dict[str, Structure], list[str]]:
     """How the tables of an artefact are made, and the statements that make its sequences.
+
+    Args:
+        directory, details: of the artefact.
+        names: recorded name of each database -> the name to write.
+        ignore_case: names differing in case only are the same.
 
     Raises:
         DamagedSet: the file cannot be read.
@@ -49,7 +55,7 @@ def read_definitions(directory: str, details: Mapping[str, Any]) -> tuple[dict[s
     if "tables" not in details.get("parts", ()):
         return {}, []
     try:
-        script = read_bytes(os.path.join(directory, "tables.sql.zst")).decode(_ENCODING)
+        script = rename_script(read_part(directory, "tables"), names, ignore_case)[0].decode(_ENCODING)
     except UnicodeDecodeError as error:
         raise DamagedSet("The definitions of tables are not UTF-8.", "choose another set") from error
     tables: dict[str, CreateTable] = {}

@@ -20,28 +20,38 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     Session,
     explaining,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import SYSTEM_DATABASES
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import (
     global_privileges,
     inspect,
     missing,
     tool_problem,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.occupants import described, occupants
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.previous_databases import (
+    LONGEST_NAME,
+    name_for_previous,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.referenced import referenced
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import (
     exists,
     is_empty,
     leftovers,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import cut_off, exchanged
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import (
     account_in_use,
     read_accounts,
     read_script,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import (
+    NONE,
+    REFERENCED,
     ArtefactReader,
     RestorePlan,
     RestoreRequest,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import FAIL, SKIP
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import FAIL, REPLACE, SKIP, Placement
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
@@ -69,8 +79,6 @@ _FOR_RESTORE: Mapping[str, str] = {
 }
 _FOR_ROLES: Mapping[str, str] = {"CREATE USER": "to make accounts"}
 
-LONGEST_NAME = 64
-
 
 @dataclass(frozen=True)
 class Preflight:
@@ -88,11 +96,13 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
     problems = list(_server_problems(server, info, manifest))
     warnings: list[str] = []
     with server.session() as session:
+        unfinished = {name for journal in cut_off(session).values() for name in exchanged(journal)}
         dead = set(leftovers(session))
-        chosen, skipped, found = _choose(session, manifest, request, dead)
+        chosen, replaced, skipped, found = _choose(session, manifest, request, dead)
         problems += found
+        problems += replace_problems(session, replaced, request.placement.disconnect)
         privileges = global_privileges(session)
-        wanted = {**_FOR_RESTORE, **(_FOR_ROLES if request.roles == "all" else {})}
+        wanted = {**_FOR_RESTORE, **(_FOR_ROLES if request.roles != NONE else {})}
         problems += missing(privileges, wanted)
         problems += _engine_problems(session, manifest, chosen)
         problems += _collation_problems(session, manifest, chosen)
@@ -101,21 +111,27 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
         problems += problem
         problems += _function_problem(session, privileges, manifest, chosen)
     warnings += [f"{name} was left by a restore that died: it will be dropped." for name in sorted(dead)]
-    problems += _rename_problems(manifest, chosen)
+    warnings += [
+        f"A run died while it replaced {name}: that is finished or undone before anything else."
+        for name in sorted(unfinished)
+    ]
     warnings += _packet_warning(info, manifest)
-    recorded = _recorded_accounts(reader) if request.roles == "all" else []
+    recorded = _recorded_accounts(reader) if request.roles != NONE else []
+    if request.roles == REFERENCED:
+        recorded = referenced(recorded, chosen, _all_definers(manifest, chosen))
     accounts = AccountPlan()
     present = read_accounts(server)
-    if request.roles == "all":
+    if request.roles != NONE:
         accounts = plan_accounts(recorded, present, server.flavour, in_use, chosen)
         problems += _plugin_problems(server, accounts.statements)
     names = {str(item.name).replace("'", "") for item in present} | {
         str(item.grantee).replace("'", "") for item in recorded if item.level in (CREATE_USER, CREATE_ROLE)
     }
-    found_problems, found_warnings = _definers(manifest, chosen, names, request.roles == "all")
+    found_problems, found_warnings = _definers(manifest, chosen, names, request.roles != NONE)
     plan = RestorePlan(
         info,
         chosen,
+        replaced=replaced,
         skipped=tuple(skipped),
         roles=tuple(accounts.actions),
         problems=tuple(problems + found_problems),
@@ -126,30 +142,66 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
 
 def _choose(
     session: Session, manifest: Manifest, request: RestoreRequest, dead: set[str]
-) -> tuple[dict[str, str], list[str], list[str]]:
+) -> tuple[dict[str, str], dict[str, str], list[str], list[str]]:
     chosen: dict[str, str] = {}
+    replaced: dict[str, str] = {}
     skipped: list[str] = []
     problems: list[str] = []
+    placement = request.placement
     for recorded, name in request.databases.items():
         there = name not in dead and exists(session, name)
         filled = there and not is_empty(session, name)
         # An empty database is as good as none, but for one that was empty when it was backed up.
-        if (
-            request.placement.if_exists == SKIP
-            and there
-            and (filled or not _artefact(manifest, recorded).details.get("parts"))
-        ):
+        if placement.if_exists == SKIP and there and (filled or not _artefact(manifest, recorded).details.get("parts")):
             skipped.append(name)
             continue
-        if filled:
+        if filled and placement.if_exists == REPLACE:
+            keeps = placement.keep_previous > 0
+            replaced[name] = name_for_previous(session, name, placement.stamp) if keeps else ""
+        elif filled:
             problems.append(
                 f"Database {name} exists on this server and is not empty. Drop it, choose another name, "
-                "or let existing databases be skipped (if_exists: skip)."
+                "let it be replaced (if_exists: replace), or skipped (if_exists: skip)."
             )
         if len(name) > LONGEST_NAME or not name or name != name.rstrip(" ") or "\0" in name:
             problems.append(f"{name!r} cannot be the name of a database: choose one of 1 to {LONGEST_NAME} characters.")
+        if name.lower() in SYSTEM_DATABASES:
+            problems.append(f"{name} is a database of the server itself: choose another name.")
         chosen[recorded] = name
-    return chosen, skipped, problems
+    return chosen, replaced, skipped, problems
+
+
+def replace_problems(session: Session, names: Iterable[str], disconnect: bool) -> list[str]:
+    """What forbids to replace some databases: sessions that use them, rights to see and to end those.
+
+    Args:
+        session: for reading.
+        names: of the databases.
+        disconnect: sessions are ended.
+    """
+    names = list(names)
+    if not names:
+        return []
+    privileges = global_privileges(session)
+    problems = missing(privileges, {"PROCESS": "to see which sessions use the databases that are replaced"})
+    if disconnect and not privileges & {"ALL PRIVILEGES", "SUPER", "CONNECTION ADMIN", "CONNECTION_ADMIN"}:
+        problems.append(
+            "The privilege CONNECTION ADMIN (MySQL: CONNECTION_ADMIN) is missing: it is needed to end sessions."
+        )
+    if problems or disconnect:
+        return problems
+    for name in names:
+        found = occupants(session, [name])
+        if found:
+            problems.append(
+                f"Database {name} cannot be replaced while sessions use it: {described(found)}. Stop the applications, "
+                "or let their sessions be ended (disconnect: true)."
+            )
+    return problems
+
+
+def _all_definers(manifest: Manifest, chosen: Iterable[str]) -> set[str]:
+    return {definer for name in chosen for definer in _artefact(manifest, name).details.get("definers", {}).values()}
 
 
 def _server_problems(server: Server, info: InstanceInfo, manifest: Manifest) -> Iterable[str]:
@@ -251,23 +303,6 @@ def _function_problem(session: Session, privileges: set[str], manifest: Manifest
     return [problem]
 
 
-def _rename_problems(manifest: Manifest, chosen: Mapping[str, str]) -> list[str]:
-    problems = []
-    for recorded, name in chosen.items():
-        if recorded == name:
-            continue
-        details = _artefact(manifest, recorded).details
-        kinds = [kind for kind in ("views", "routines", "triggers", "events") if details.get(kind)]
-        if details.get("sequence_defaults"):
-            kinds.append("defaults from sequences")
-        if kinds:
-            problems.append(
-                f"Database {recorded} cannot be restored as {name} yet: it has {', '.join(kinds)}, whose text names the "
-                "old database. Restore it under its own name."
-            )
-    return problems
-
-
 def _packet_warning(info: InstanceInfo, manifest: Manifest) -> list[str]:
     recorded = int(manifest.details.get("facts", {}).get("max_allowed_packet", 0) or 0)
     now = int(info.facts.get("max_allowed_packet", 0) or 0)
@@ -333,6 +368,11 @@ def _definers(
     return problems, warnings
 
 
+def _again(placement: Placement) -> Placement:
+    """Whatever was absent when the plan was made and is there now, stays."""
+    return replace(placement, if_exists=FAIL) if placement.if_exists == SKIP else placement
+
+
 def again(server: Server, request: RestoreRequest, plan: RestorePlan, reader: ArtefactReader) -> Preflight:
     """Look once more, right before restoring, for exactly what was planned.
 
@@ -341,11 +381,17 @@ def again(server: Server, request: RestoreRequest, plan: RestorePlan, reader: Ar
     """
     found = plan_restore(
         server,
-        replace(request, databases=dict(plan.databases), placement=replace(request.placement, if_exists=FAIL)),
+        replace(request, databases=dict(plan.databases), placement=_again(request.placement)),
         reader,
     )
     if found.plan.problems:
         raise BackupError(
             "The restore is not possible any more:", "solve what is listed, then run again", found.plan.problems
+        )
+    surprises = sorted(set(found.plan.replaced) - set(plan.replaced))
+    if surprises:
+        raise BackupError(
+            f"These databases have come into being since the plan was made: {', '.join(surprises)}.",
+            "look at them, then run again",
         )
     return found

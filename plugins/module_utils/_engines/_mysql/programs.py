@@ -250,6 +250,22 @@ def with_status(program: Program, status: str) -> Program:
     return replace(_edited(program, edit), status=status)
 
 
+def with_recorded_status(program: Program) -> Program:
+    """An event with the status that its text says."""
+    found: list[str] = []
+
+    def look(tokens: list[Token]) -> bool:
+        words = [word for _index, word in _words(tokens)]
+        if b"PRESERVE" in words:
+            behind = words[words.index(b"PRESERVE") + 1 :][:3]
+            said = b" ".join(behind if behind[1:2] == [b"ON"] else behind[:1])
+            found.extend(status for status, text in _STATUS.items() if text == said)
+        return False
+
+    _edited(program, look)
+    return replace(program, status=found[0] if found else ENABLED)
+
+
 def _words(tokens: Sequence[Token]) -> list[tuple[int, bytes]]:
     """Index and upper case of every token that means something; what is no word comes as it is."""
     return [

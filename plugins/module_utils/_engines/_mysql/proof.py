@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import (
@@ -22,6 +22,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catal
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Session, explaining
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.programs import Program, renamed
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows import count_query, digest_query
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import PUBLIC, Account, limits_of
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
@@ -53,6 +54,9 @@ _KINDS = {
     FOREIGN_KEY: "foreign key",
     CHECK: "check",
 }
+
+#: Stands for the name of the database itself in definitions.
+_ITSELF = "the database itself"
 
 PASSWORD = "password digest"
 SERVER = "*.*"
@@ -112,10 +116,21 @@ def database_objects(
     attributes = {title: str(catalog.properties.get(key, "")) for title, key in properties.items()}
     objects = [ProofObject("database", "", grants=grants.get(("database", ""), ()), attributes=attributes)]
     for table in catalog.tables:
-        objects += _table_objects(table, tables.get(table.name), grants.get(("table", table.name), ()))
+        neutral = replace(table, create=_without_name(table.create, catalog.database, "table"))
+        objects += _table_objects(neutral, tables.get(table.name), grants.get(("table", table.name), ()))
     for item in catalog.definitions:
-        objects.append(_definition_object(item, grants.get((item.kind, item.name), ())))
+        text = _without_name(item.text, catalog.database, item.kind, item.settings.get("sql_mode", ""))
+        objects.append(_definition_object(replace(item, text=text), grants.get((item.kind, item.name), ())))
     return tuple(objects)
+
+
+def _without_name(text: str, database: str, kind: str, sql_mode: str = "") -> str:
+    """A definition without the name of its own database, so that it is the same under another name."""
+    if database.lower() not in text.lower() and "`" not in database:
+        return text
+    program = Program(kind, "", text.encode("utf-8", "surrogateescape"), sql_mode=sql_mode)
+    found, _doubts = renamed(program, {database: _ITSELF}, ignore_case=False)
+    return found.text.decode("utf-8", "surrogateescape")
 
 
 def _table_objects(table: Table, proof: Optional[TableProof], grants: Sequence[Grant]) -> list[ProofObject]:

@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.accounts_restore import (
@@ -26,6 +25,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     qualified,
     quote_name,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.content import Settler, read_properties
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.definitions import (
     charset_clauses,
     read_definitions,
@@ -38,14 +38,24 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load 
     to_load,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.preflight import Preflight
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.previous_databases import (
+    name_for_previous,
+    prune,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.scripts import (
+    doubts_in,
+    read_set_programs,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import (
+    JOURNAL,
     MARKER,
     Run,
     exists,
+    is_empty,
     shadow_name,
-    sweep,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.structure import Structure
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import Exchange, Swap
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.workers import work_off
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import (
     ArtefactReader,
@@ -53,8 +63,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RestoreOutcome,
     RestoreRequest,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import REPLACE
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
-from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, pipe
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 
@@ -69,8 +79,7 @@ class _Database:
         properties: character set, collation, comment.
         structures: how its tables are made.
         sequences: statements that make its sequences.
-        previous: properties of the empty database that had the name before; None where there was none.
-        stage: how many steps of finishing are done.
+        previous: what the database that has the name is called when this one has it; None where there is none.
     """
 
     recorded: str
@@ -79,12 +88,10 @@ class _Database:
     directory: str
     details: Mapping[str, Any]
     properties: Mapping[str, Any]
-    structures: Mapping[str, Structure]
-    sequences: Sequence[str]
+    structures: Mapping[str, Structure] = field(default_factory=dict)
+    sequences: Sequence[str] = ()
     tables: Sequence[TableToLoad] = ()
     previous: Optional[str] = None
-    named: bool = False
-    stage: int = 0
     complete: bool = False
     seconds: float = field(default=0.0)
 
@@ -111,6 +118,9 @@ class Restore:
         self._lock = threading.Lock()
         self._done = 0
         self._total = 0
+        #: recorded name of each database -> its shadow
+        self._names: Mapping[str, str] = {}
+        self._ignore_case = False
 
     def run(self) -> RestoreOutcome:
         """Restore everything that was planned.
@@ -121,47 +131,59 @@ class Restore:
         began = time.monotonic()
         self._reporter.phase("prepare")
         with self._server.session() as session:
-            for name in sweep(session):
-                self._reporter.warn(f"{name}, which a restore that died had left, was dropped.")
             run = Run(session)
-            databases = [self._prepare(run, *pair) for pair in self._preflight.plan.databases.items()]
+            databases = [
+                self._prepare(run, number, *pair) for number, pair in enumerate(self._preflight.plan.databases.items())
+            ]
+            self._names = {item.recorded: item.shadow for item in databases}
+            self._ignore_case = bool(int(session.value("SELECT @@lower_case_table_names")))
             try:
+                self._doubt(databases)
                 with self._local_infile(session):
                     self._load(session, run, databases)
                 self._reporter.phase("accounts")
                 apply_statements(session, self._preflight.accounts.statements)
                 self._reporter.phase("finish")
-                self._finish(run, databases)
+                self._complete(databases)
+                self._exchange(session, run, databases)
                 revoke_automatic(session, self._preflight.accounts.revoked)
             except BaseException:
                 self._undo(databases)
                 raise
-        now = time.monotonic()
+        seconds = time.monotonic() - began
+        keep = self._request.placement.keep_previous
         return RestoreOutcome(
-            tuple(RestoredDatabase(item.recorded, item.name, item.seconds or now - began) for item in databases),
+            tuple(
+                RestoredDatabase(item.recorded, item.name, seconds, item.previous if keep else None)
+                for item in databases
+            ),
             tuple(self._preflight.accounts.actions),
         )
 
     # preparing
 
-    def _prepare(self, run: Run, recorded: str, name: str) -> _Database:
+    def _prepare(self, run: Run, number: int, recorded: str, name: str) -> _Database:
         manifest = self._reader.manifest
         artefact = manifest.artefact("database", recorded)
         database = manifest.database(recorded)
         if artefact is None or database is None:
             raise DamagedSet(f"The set holds no database {recorded!r}.", "choose another set")
-        directory = self._reader.path(artefact)
-        structures, sequences = read_definitions(directory, artefact.details)
+        shadow = shadow_name(name, run.id)
         return _Database(
             recorded,
             name,
-            shadow_name(name, run.id),
-            directory,
+            shadow if len(self._preflight.plan.databases) == 1 else f"{shadow}_{number}",
+            self._reader.path(artefact),
             artefact.details,
             database.properties,
-            structures,
-            sequences,
         )
+
+    def _doubt(self, databases: Sequence[_Database]) -> None:
+        """Say what may still refer to a database under its old name."""
+        renamed = {item.recorded: item.name for item in databases if item.recorded != item.name}
+        for item in databases if renamed else ():
+            for text in doubts_in(item.directory, item.details, renamed, self._ignore_case):
+                self._reporter.warn(f"{item.name}: {text}. It was left as it is: look whether it has to be changed.")
 
     @contextlib.contextmanager
     def _local_infile(self, session: Session) -> Iterator[None]:
@@ -180,14 +202,15 @@ class Restore:
 
     def _load(self, session: Session, run: Run, databases: Sequence[_Database]) -> None:
         self._reporter.phase("load")
+        for item in databases:
+            item.structures, item.sequences = read_definitions(
+                item.directory, item.details, self._names, self._ignore_case
+            )
+            item.tables = to_load(item.shadow, item.directory, item.details, item.structures)
+            with explaining(f"to make database {item.shadow}"):
+                session.execute(f"CREATE DATABASE {quote_name(item.shadow)}{charset_clauses(item.properties)}")
+            run.mark(session, item.shadow)
         self._total = sum(table.size for item in databases for table in item.tables)
-        for number, item in enumerate(databases):
-            shadow = item.shadow if len(databases) == 1 else f"{item.shadow[:50]}_{number}"
-            item.shadow = shadow
-            item.tables = to_load(shadow, item.directory, item.details, item.structures)
-            with explaining(f"to make database {shadow}"):
-                session.execute(f"CREATE DATABASE {quote_name(shadow)}{charset_clauses(item.properties)}")
-            run.mark(session, shadow)
         tables = [table for item in databases for table in item.tables]
         with contextlib.ExitStack() as stack:
             loaders = []
@@ -230,94 +253,18 @@ class Restore:
 
     # finishing
 
-    def _finish(self, run: Run, databases: Sequence[_Database]) -> None:
-        """Give the databases their names, several at a time.
-
-        A view can use another database that is not there yet: then its own waits for another round.
-        """
-        waiting = list(databases)
-        with contextlib.ExitStack() as stack:
-            sessions = [
-                stack.enter_context(self._server.session(**_LENIENT))
-                for _number in range(max(1, min(self._request.jobs, len(databases))))
-            ]
-            numbers = [session.id for session in sessions]
-            while waiting:
-                again: list[_Database] = []
-                workers = [self._finisher(session, run, again) for session in sessions]
-                work_off(waiting, workers, lambda: self._server.kill(numbers))
-                if len(again) == len(waiting):
-                    self._finish_one(sessions[0], run, again[0])
-                waiting = again
-
-    def _finisher(self, session: Session, run: Run, again: list[_Database]) -> Callable[[_Database], None]:
-        def finish(item: _Database) -> None:
-            began = time.monotonic()
-            try:
-                self._finish_one(session, run, item)
-            except BackupError:
-                if item.stage != _VIEWS:
-                    raise
-                again.append(item)
-            item.seconds += time.monotonic() - began
-
-        return finish
-
-    def _finish_one(self, session: Session, run: Run, item: _Database) -> None:
-        steps: Sequence[Callable[[], None]] = (
-            lambda: self._name(session, run, item),
-            lambda: self._script(item, "routines"),
-            lambda: self._views(session, item),
-            lambda: self._script(item, "triggers"),
-            lambda: self._grants(session, item),
-            lambda: self._script(item, "events"),
-        )
-        while item.stage < len(steps):
-            steps[item.stage]()
-            item.stage += 1
-        run.unmark(session, item.name)
-        item.complete = True
-        with explaining(f"dropping database {item.shadow}"):
-            session.execute(f"DROP DATABASE {quote_name(item.shadow)}")
-
-    def _name(self, session: Session, run: Run, item: _Database) -> None:
-        target = quote_name(item.name)
-        with explaining(f"to make database {item.name}"):
-            if exists(session, item.name):
-                # It was empty when the plan was made; what has come into it since stays and stops the restore.
-                item.previous = session.rows(f"SHOW CREATE DATABASE {target}")[0][1]
-                self._refuse_content(session, item.name)
-                session.execute(f"ALTER DATABASE {target}{charset_clauses(item.properties)}")
-            else:
-                session.execute(f"CREATE DATABASE {target}{charset_clauses(item.properties)}")
-        item.named = True
-        run.mark(session, item.name)
-        with explaining(f"to move the tables of {item.name}"):
-            names = [
-                row[0]
-                for row in session.rows(
-                    "SELECT table_name FROM information_schema.tables WHERE table_schema = %s AND table_name <> %s",
-                    [item.shadow, MARKER],
+    def _complete(self, databases: Sequence[_Database]) -> None:
+        """Make everything that is no table in the shadows: whatever the server refuses is found here."""
+        with self._server.session(**_LENIENT) as session:
+            contents = {}
+            for item in databases:
+                self._defaults(session, item)
+                programs = read_set_programs(
+                    session, item.shadow, item.directory, item.details, self._names, self._ignore_case
                 )
-            ]
-            moves = ", ".join(f"{qualified(item.shadow, name)} TO {qualified(item.name, name)}" for name in names)
-            if moves:
-                # One at a time: foreign keys between databases could make two of them wait for each other.
-                with self._lock:
-                    session.execute(f"RENAME TABLE {moves}")
-        self._defaults(session, item)
-
-    def _refuse_content(self, session: Session, name: str) -> None:
-        found = session.value(
-            "SELECT (SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s) + "
-            "(SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = %s)",
-            [name, name],
-        )
-        if found:
-            raise BackupError(
-                f"Database {name} was filled by somebody else while its backup was being loaded.",
-                "find out who did so, then run the restore again",
-            )
+                properties = read_properties(session, self._server.flavour, item.shadow)
+                contents[item.shadow] = replace(properties, programs=tuple(programs))
+            Settler(session).settle(contents, parked=True, sound=True)
 
     def _defaults(self, session: Session, item: _Database) -> None:
         for name, structure in item.structures.items():
@@ -325,37 +272,26 @@ class Restore:
                 continue
             changes = ", ".join(f"MODIFY {column}" for column in structure.defaults)
             with explaining(f"to set the defaults of table {name}"):
-                session.execute(f"ALTER TABLE {qualified(item.name, name)} {changes}")
-                text = session.rows(f"SHOW CREATE TABLE {qualified(item.name, name)}")[0][1]
+                session.execute(f"ALTER TABLE {qualified(item.shadow, name)} {changes}")
+                text = session.rows(f"SHOW CREATE TABLE {qualified(item.shadow, name)}")[0][1]
             compare_definition(name, structure.recorded, text)
 
-    def _views(self, session: Session, item: _Database) -> None:
-        with explaining(f"to make the views of {item.name}"):
-            # Those of an earlier attempt.
-            for (name,) in session.rows(
-                "SELECT table_name FROM information_schema.views WHERE table_schema = %s", [item.name]
-            ):
-                session.execute(f"DROP VIEW IF EXISTS {qualified(item.name, name)}")
-        self._script(item, "views")
-
-    def _script(self, item: _Database, part: str) -> None:
-        if part not in item.details.get("parts", ()):
-            return
-        path = os.path.join(item.directory, f"{part}.sql.zst")
-        remedy = "compare the settings of this server with those recorded in the set"
-        with self._server.command(
-            find_program(*self._server.flavour.clients),
-            "--batch",
-            "--binary-mode",
-            "--default-character-set=utf8mb4",
-            "--max-allowed-packet=1G",
-            f"--database={item.name}",
-            remedy=remedy,
-        ) as command:
-            pipe([Command([find_program("zstd"), "-d", "-q", "-c", "--", path]), command])
-
-    def _grants(self, session: Session, item: _Database) -> None:
-        apply_statements(session, (grant for grant in self._preflight.accounts.objects if grant.database == item.name))
+    def _exchange(self, session: Session, run: Run, databases: Sequence[_Database]) -> None:
+        """Give the databases their names, all at once."""
+        placement = self._request.placement
+        for item in databases:
+            if placement.if_exists == REPLACE and exists(session, item.name) and not is_empty(session, item.name):
+                planned = self._preflight.plan.replaced.get(item.name)
+                item.previous = planned or name_for_previous(session, item.name, placement.stamp)
+        Swap(self._server, run.lock, self._reporter, placement.disconnect).run(
+            [Exchange(item.shadow, item.name, item.previous) for item in databases],
+            [grant.text for grant in self._preflight.accounts.objects],
+        )
+        for item in databases:
+            item.complete = True
+        for item in databases:
+            if item.previous is not None:
+                prune(session, item.name, item.previous, placement.keep_previous, self._reporter)
 
     # undoing
 
@@ -371,16 +307,23 @@ class Restore:
             )
 
     def _undo_one(self, session: Session, item: _Database) -> None:
-        if item.complete:
+        if item.complete or not exists(session, item.shadow):
             return
-        session.execute(f"DROP DATABASE IF EXISTS {quote_name(item.shadow)}")
-        if item.named:
-            session.execute(f"DROP DATABASE IF EXISTS {quote_name(item.name)}")
-            if item.previous is not None:
-                session.execute(item.previous)
+        held = session.value(
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s AND table_name = %s",
+            [item.shadow, JOURNAL],
+        )
+        if held:
+            # An exchange that could not be undone: what is left belongs to the live name.
+            return
+        if self._request.placement.keep_failed:
+            session.execute(f"DROP TABLE IF EXISTS {qualified(item.shadow, MARKER)}")
+            self._reporter.warn(
+                f"The incomplete {item.name} stays as {item.shadow}, for inspection: drop it afterwards."
+            )
+            return
+        session.execute(f"DROP DATABASE {quote_name(item.shadow)}")
 
-
-_VIEWS = 2
 
 #: Foreign keys are moved with their tables, not checked again.
 _LENIENT = {"foreign_key_checks": "0"}

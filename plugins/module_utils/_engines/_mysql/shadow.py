@@ -29,7 +29,7 @@ JOURNAL = "__vya_backupdb_exchange"
 #: What a database that was replaced needs when it gets its name back.
 KEPT = "__vya_backupdb_kept"
 _LOCK_PREFIX = "vya.backupdb.restore."
-_LONGEST = 40
+_LONGEST = 36
 
 
 def shadow_name(database: str, run: str) -> str:

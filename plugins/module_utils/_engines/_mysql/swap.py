@@ -203,8 +203,12 @@ class Swap:
         case = bool(int(session.value("SELECT @@lower_case_table_names")))
         for item in exchanges:
             there = exists(session, item.live)
-            brought = read_content(session, item.incoming, judge=False)
-            old = read_content(session, item.live, judge=True) if there else Content(brought.charset, brought.collation)
+            brought = read_content(session, self._server.flavour, item.incoming, judge=False)
+            old = (
+                read_content(session, self._server.flavour, item.live, judge=True)
+                if there
+                else Content(brought.charset, brought.collation)
+            )
             if item.previous is None and not old.empty:
                 raise BackupError(
                     f"Database {item.live} was filled by somebody else while its backup was being loaded.",
@@ -246,10 +250,10 @@ class Swap:
             exchange = part.exchange
             if exchange.previous is not None:
                 with explaining(f"to make database {exchange.previous}"):
-                    self._execute(other, f"CREATE DATABASE {quote_name(exchange.previous)}{_charset(part.old)}")
+                    self._execute(other, f"CREATE DATABASE {quote_name(exchange.previous)}{part.old.clauses}")
             if not part.existed:
                 with explaining(f"to make database {exchange.live}"):
-                    self._execute(other, f"CREATE DATABASE {quote_name(exchange.live)}{_charset(part.new)}")
+                    self._execute(other, f"CREATE DATABASE {quote_name(exchange.live)}{part.new.clauses}")
         for part in self._parts:
             for database, content in ((part.exchange.live, part.old), (part.exchange.incoming, part.brought)):
                 with explaining(f"removing events and triggers of {database}"):
@@ -493,10 +497,6 @@ def _moved(session: Session, part: _Part) -> list[bool]:
     incoming = set(tables_of(session, exchange.incoming))
     done = [name in previous for name in part.old.tables] if exchange.previous else []
     return done + [name not in incoming for name in part.brought.tables]
-
-
-def _charset(content: Content) -> str:
-    return f" CHARACTER SET {content.charset} COLLATE {content.collation}"
 
 
 def _routine_grants(server: Server, parts: Sequence[_Part]) -> list[tuple[str, bool]]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import TEMPLATE1, Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import (
@@ -26,36 +26,48 @@ _ANY_ENCODING = frozenset(("C", "POSIX"))
 _PARTS = ("encoding", "locale_provider", "lc_collate", "lc_ctype", "locale", "icu_rules")
 
 
-def properties_of(found: DumpedDatabase, server: Server) -> dict[str, Any]:
+def properties_of(found: DumpedDatabase, server: Server, present: Optional[Mapping[str, Any]] = None) -> dict[str, Any]:
     """The properties, as `properties.read_databases` would name them; what the dump does not say is the server's default.
 
     Args:
         found: what the dump says.
         server: where the database will be.
+        present: properties of the database that it takes the place of, where they are its own too.
     """
-    template = server.database(TEMPLATE1)
-    given: Mapping[str, Any] = template.properties if template is not None else {}
-    defaults = {"encoding": "UTF8", "locale_provider": "libc", "lc_collate": "C", "lc_ctype": "C", "locale": None}
-    properties = {key: given.get(key, defaults.get(key)) for key in _PARTS}
+    properties = dict(present) if present is not None else _defaults(found, server)
     options = found.create.options if found.create is not None else {}
-    if "encoding" in options:
-        properties["encoding"] = options["encoding"]
-    elif properties["encoding"] == _NO_ENCODING and found.encoding and properties["lc_ctype"] in _ANY_ENCODING:
-        properties["encoding"] = found.encoding
+    for name in ("owner", "encoding", "tablespace"):
+        if name in options:
+            properties[name] = options[name]
+    for name in ("allow_connections", "is_template"):
+        if name in options:
+            properties[name] = options[name].lower() == "true"
+    if "connection_limit" in options:
+        properties["connection_limit"] = int(options["connection_limit"])
     properties.update(_locale(options, properties))
-    limit = options.get("connection_limit", "-1")
-    properties.update(
-        owner=options.get("owner", server.user),
-        tablespace=options.get("tablespace", DEFAULT_TABLESPACE),
-        connection_limit=int(limit),
-        allow_connections=options.get("allow_connections", "true").lower() != "false",
-        is_template=options.get("is_template", "false").lower() == "true",
-        comment=None,
-        acl=None,
-        settings=[],
-    )
     properties.update(found.properties)
     return properties
+
+
+def _defaults(found: DumpedDatabase, server: Server) -> dict[str, Any]:
+    """Those of a database that nothing is said about."""
+    template = server.database(TEMPLATE1)
+    given: Mapping[str, Any] = template.properties if template is not None else {}
+    initial = {"encoding": "UTF8", "locale_provider": "libc", "lc_collate": "C", "lc_ctype": "C", "locale": None}
+    properties = {key: given.get(key, initial.get(key)) for key in _PARTS}
+    if properties["encoding"] == _NO_ENCODING and found.encoding and properties["lc_ctype"] in _ANY_ENCODING:
+        properties["encoding"] = found.encoding
+    return {
+        **properties,
+        "owner": server.user,
+        "tablespace": DEFAULT_TABLESPACE,
+        "connection_limit": -1,
+        "allow_connections": True,
+        "is_template": False,
+        "comment": None,
+        "acl": None,
+        "settings": [],
+    }
 
 
 def _locale(options: Mapping[str, str], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def is_harmless(statement: Statement, code: str, superuser: bool) -> bool:
 
 def drops(statement: Statement) -> bool:
     """Whether a statement removes something."""
-    if statement.kind.startswith("drop_"):
+    if statement.kind.startswith("drop_") or b"LO_UNLINK" in statement.words[:4]:
         return True
     return statement.kind.startswith("alter_") and any(word in statement.words for word in (b"DROP", b"DETACH"))
 

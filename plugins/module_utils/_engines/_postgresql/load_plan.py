@@ -211,7 +211,7 @@ class LoadPlanner:
         return Roles(recorded.version)
 
     def _moment(self, text: str) -> Optional[str]:
-        query = "SELECT NULLIF(%s::pg_catalog.timestamptz, 'infinity')::text"
+        query = "SELECT %s::pg_catalog.timestamptz::text"
         try:
             row = self._session.execute(query, (text,)).fetchone()
         except psycopg_error():
@@ -237,9 +237,9 @@ class LoadPlanner:
         found = item.survey.databases[key]
         label = item.source.part.label
         name = found.name or item.targets.databases[key]
-        properties = properties_of(found, self._server)
+        properties = self._properties(item, key)
         item.databases[key] = Database(key, 0, properties)
-        self._planned.problems += self._missing(item, found, name)
+        self._planned.problems += self._missing(item, found, name, properties["tablespace"])
         self._planned.problems += self._creation(properties, name)
         absent = sorted(role for role in found.settings_of if role not in self._planned.names)
         if absent:
@@ -247,7 +247,15 @@ class LoadPlanner:
                 f"{label}: settings in the database {name!r} of roles that do not exist are left out: {_some(absent)}."
             )
 
-    def _missing(self, item: PlannedSource, found: DumpedDatabase, name: str) -> Iterator[str]:
+    def _properties(self, item: PlannedSource, key: str) -> dict[str, Any]:
+        """The properties; those of what is replaced where the dump says nothing about the database as a whole."""
+        found, target = item.survey.databases[key], item.targets.databases[key]
+        now = self._server.database(target)
+        if now is None or (target not in item.targets.emptied and (found.create is not None or found.statements)):
+            return properties_of(found, self._server)
+        return properties_of(found, self._server, now.properties)
+
+    def _missing(self, item: PlannedSource, found: DumpedDatabase, name: str, place: str) -> Iterator[str]:
         label = item.source.part.label
         absent = sorted(role for role in found.roles if role not in self._planned.names)
         if absent:
@@ -266,7 +274,7 @@ class LoadPlanner:
                     f" server's host: install its package (on Debian: postgresql-{self._server.major}-"
                     f"{extension.replace('_', '-')}, or postgresql-contrib)."
                 )
-        wanted = {*found.tablespaces, str(properties_of(found, self._server)["tablespace"])}
+        wanted = {*found.tablespaces, place}
         for tablespace in sorted(wanted):
             query = "SELECT FROM pg_catalog.pg_tablespace WHERE spcname = %s"
             if self._session.execute(query, (tablespace,)).fetchone() is None:

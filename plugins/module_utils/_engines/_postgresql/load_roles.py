@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import acl
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import Said
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_words import Words, setting_of
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import (
@@ -44,6 +45,7 @@ class DumpedRoles:
         self._moment = moment
         self._roles: dict[str, Role] = {}
         self._memberships: dict[tuple[str, str, Optional[str]], Membership] = {}
+        self._parameters: dict[str, list[acl.AclEntry]] = {}
         self._version = _BEFORE_OPTIONS
         self.unread: list[tuple[int, str]] = []
 
@@ -61,7 +63,7 @@ class DumpedRoles:
         memberships = [
             item if item.grantor in known else replace(item, grantor=None) for item in self._memberships.values()
         ]
-        return Roles(self._version, tuple(self._roles.values()), tuple(memberships))
+        return Roles(self._version, tuple(self._roles.values()), tuple(memberships), self._parameters)
 
     # statements
 
@@ -87,7 +89,7 @@ class DumpedRoles:
             comment = None if words.take("NULL") else words.value()
             self._change(name, comment=comment)
             return True
-        return kind == "grant_role" and self._grant(words)
+        return self._grant(words) if kind == "grant_role" else kind == "grant_on_parameter" and self._privilege(words)
 
     def _present(self, name: str, login: bool = False) -> Role:
         now = self._existing.role(name)
@@ -176,6 +178,40 @@ class DumpedRoles:
             for member in members:
                 self._member(Membership(role, member, grantor, admin, inherit, can_set))
         return bool(roles and members)
+
+    def _privilege(self, words: Words) -> bool:
+        """GRANT of privileges on run-time parameters."""
+        words.take("GRANT")
+        privileges = []
+        while not words.take("ON", "PARAMETER"):
+            if words.take("ALTER", "SYSTEM"):
+                privileges.append("ALTER SYSTEM")
+            elif words.take("SET"):
+                privileges.append("SET")
+            elif words.take("ALL"):
+                words.take("PRIVILEGES")
+                privileges += ["SET", "ALTER SYSTEM"]
+            elif not words.take(","):
+                return False
+        parameters = []
+        while True:
+            name = words.name()
+            while name is not None and words.take("."):
+                name = f"{name}.{words.name()}"
+            if name is None:
+                return False
+            parameters.append(name)
+            if not words.take(","):
+                break
+        if not words.take("TO"):
+            return False
+        grantees = [acl.PUBLIC] if words.take(acl.PUBLIC) else words.names()
+        grantable = words.take("WITH", "GRANT", "OPTION")
+        for name in parameters:
+            self._parameters.setdefault(name, []).extend(
+                acl.AclEntry(privilege, grantee, grantable, "") for privilege in privileges for grantee in grantees
+            )
+        return bool(grantees)
 
     def _member(self, item: Membership) -> None:
         self._memberships[item.role, item.member, item.grantor] = item

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._dumps.detect import PG_TAR
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import public_schema, staging
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
@@ -29,10 +28,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_plan import PlannedSource
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_session import Sender
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_sql import PlainLoad
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import Archives
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.placing import Placer
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import Archives, Source
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.placing import Placer, Ready
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Builder, Loaded
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import drop
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Task, Team
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import StatementError
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import Placement, RestoredDatabase
@@ -102,16 +101,27 @@ class LoadRun:
             for part in self._parts(item):
                 tasks.append(Task(item.source.part.size + 1, functools.partial(self._part, part)))
         self._reporter.phase("load")
+        application = self._builder.shadows.application
         try:
-            with self._builder.administer() as lease:
-                done = [result for results in self._run(tasks, lease) for result in results]
+            with Placer(self._access, self._reporter, self._server, application, self._placement) as placer:
+                # This session shows that the run lives, until that of the placer does.
+                with self._builder.administer() as lease:
+                    done = [result for results in self._run(tasks, lease) for result in results]
+                    if not self._errors.count:
+                        ready = self._ready(sources, done)
+                        placer.begin(ready)
                 if self._errors.count:
                     self._builder.discard_all(self._placement)
                     return []
-                return self._place(sources, done)
+                self._reporter.phase("names")
+                previous = placer.place(ready)
         except BaseException:
             self._builder.discard_all(self._placement)
             raise
+        return [
+            RestoredDatabase(loaded.database.name, loaded.target, seconds, before)
+            for (loaded, seconds), before in zip(done, previous)
+        ]
 
     def _run(
         self, tasks: Sequence[Task[list[tuple[Loaded, float]]]], lease: Session[Any]
@@ -124,7 +134,8 @@ class LoadRun:
                 return []
             raise
 
-    def _place(self, sources: Sequence[PlannedSource], done: Sequence[tuple[Loaded, float]]) -> list[RestoredDatabase]:
+    def _ready(self, sources: Sequence[PlannedSource], done: Sequence[tuple[Loaded, float]]) -> list[Ready]:
+        """What is finished but for its name."""
         emptied = {name for item in sources for name in item.targets.emptied}
         number = self._count
         ready = []
@@ -132,14 +143,7 @@ class LoadRun:
             number += 1
             aside = self._builder.shadows.name(number) if loaded.target in emptied else None
             ready.append(self._builder.ready(loaded, aside))
-        self._reporter.phase("names")
-        application = self._builder.shadows.application
-        with Placer(self._access, self._reporter, self._server, application, self._placement) as placer:
-            previous = placer.place(ready)
-        return [
-            RestoredDatabase(loaded.database.name, loaded.target, seconds, before)
-            for (loaded, seconds), before in zip(done, previous)
-        ]
+        return ready
 
     def _parts(self, item: PlannedSource) -> list[_Part]:
         """A plain dump with several databases is read by several threads, each of which leaves out the others' part."""
@@ -165,7 +169,7 @@ class LoadRun:
             if item.tools is None:
                 self._plain(part, loaded)
             else:
-                self._archive(item, loaded[0], item.tools, workers)
+                self._archive(session, part, loaded[0], workers)
             if self._errors.count:
                 return []
             for database in loaded:
@@ -191,18 +195,23 @@ class LoadRun:
         unnamed = (inventory.origin.database or "") if inventory is not None else ""
         PlainLoad(sender, dump.label, shadows, names, unnamed, self._team.check).run(PostgresSplitter(dump.chunks()))
 
-    def _archive(self, item: PlannedSource, loaded: Loaded, tools: Tools, workers: int) -> None:
-        dump, access = item.source.part, self._access
+    def _archive(self, session: Session[Any], part: _Part, loaded: Loaded, workers: int) -> None:
+        item, access, key = part.item, self._access, part.keys[0]
+        dump, tools = item.source.part, item.tools
+        if tools is None:
+            return
         archives = Archives(access, self._team, self._server, tools, self._builder.shadows.application)
-        room = dump.size if dump.codecs else 0
-        with staging.temporary_directory(room, access.account) as scratch:
-            source = place(dump, tools, access.account, scratch)
-            jobs = [] if dump.kind == PG_TAR else [f"--jobs={workers}"]
-            apart = item.survey.databases[loaded.database.name].event_triggers
+
+        def afresh() -> None:
+            drop(access, session, loaded.shadow, self._server.number)
+            self._create(session, item, key, part.numbers[0])
+
+        with staging.temporary_directory(dump.size if dump.codecs else 0, access.account) as scratch:
+            path = place(dump, tools, access.account, scratch)
+            apart = item.survey.databases[key].event_triggers
+            source = Source(path, scratch, FORMS[dump.kind], apart, self._errors.persist)
             try:
-                for options in archives.lists(source, scratch) if apart else [[]]:
-                    form = FORMS[dump.kind]
-                    archives.load(loaded.shadow, source, [*jobs, *options], form, self._errors.persist)
+                archives.load(loaded.shadow, source, workers, afresh)
             except ProcessError as error:
                 self._team.check()
                 found, count = errors_in(error.stderr_tail, dump.label)

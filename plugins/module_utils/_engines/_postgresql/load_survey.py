@@ -124,6 +124,8 @@ class Surveyor:
         # Only what is left as it is counts here: any new name will do.
         self._renamer = PostgresRenamer({old: old + "_" for old, new in databases.items() if old and old != new})
         self._repaired: set[str] = set()
+        #: lines of statements that remove roles or what is theirs
+        self._removals: list[int] = []
 
     def read(self, chunks: Iterable[bytes]) -> Survey:
         """Read it to its end.
@@ -139,6 +141,9 @@ class Surveyor:
             elif isinstance(item, Statement) and not item.part:
                 self._statement(item, splitter)
         self._name_the_unnamed()
+        if self._removals:
+            count, line = len(self._removals), self._removals[0]
+            self._warn(f"line {line}: {count} statements that remove roles or their rights are left out, from here on.")
         references = self._renamer.references
         self._survey.warnings += [f"{self._label}, {reference}" for reference in references.found]
         if references.omitted:
@@ -157,7 +162,7 @@ class Surveyor:
                 self._connected.add(command.database)
         elif level == "client":
             return
-        elif level == "role":
+        elif level == "role" or statement.kind == "grant_on_parameter":
             self._role(statement, conforming_of(splitter))
         elif level == "cluster":
             self._warn(f"line {statement.line}: left out, it is about the whole server: {statement.head}")
@@ -172,7 +177,7 @@ class Surveyor:
 
     def _role(self, statement: Statement, conforming: bool) -> None:
         if statement.kind in ("owned", "drop_role"):
-            self._warn(f"line {statement.line}: left out, a restore removes no roles and no rights: {statement.head}")
+            self._removals.append(statement.line)
             return
         statement = self._repair(statement, conforming)
         if statement.kind == "alter_role_in_database":

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive
@@ -38,7 +39,27 @@ QUIET_SETTINGS = {
 _LONGEST_HEAD = 200
 #: First major version that has the parameter.
 _TRANSACTION_TIMEOUT = 17
+_DEADLOCK = "deadlock detected"
 _ERRORS_IGNORED = re.compile(r"errors ignored on restore: (\d+)")
+
+
+@dataclass(frozen=True)
+class Source:
+    """An archive, and how to load it.
+
+    Args:
+        path: where it is.
+        scratch: a directory for temporary files.
+        form: its format, as pg_restore names it.
+        event_triggers: it has some.
+        persist: go on after errors.
+    """
+
+    path: str
+    scratch: str
+    form: str = "directory"
+    event_triggers: bool = False
+    persist: bool = False
 
 
 class Archives:
@@ -59,21 +80,36 @@ class Archives:
         self._tools = tools
         self._application = application
 
-    def load(
-        self, database: str, source: str, options: Sequence[str], form: str = "directory", persist: bool = False
-    ) -> None:
+    def load(self, database: str, source: Source, workers: int, afresh: Callable[[], None]) -> None:
         """Load an archive into a database that is empty.
+
+        Sessions of pg_restore can wait for each other in a circle, as when one attaches an index to a partitioned table
+        and another adds a foreign key to it. The server ends one of them, and then a single session does it all again.
 
         Args:
             database: where to.
             source: the archive.
-            options: further options of pg_restore.
-            form: its format, as pg_restore names it.
-            persist: go on after errors.
+            workers: how much may run at a time.
+            afresh: empties the database.
 
         Raises:
             ProcessError: it failed; what it wrote may hold secrets.
         """
+        try:
+            self._load(database, source, workers)
+        except ProcessError as error:
+            if workers < 2 or _DEADLOCK not in error.stderr_tail:
+                raise
+            self._team.check()
+            afresh()
+            self._load(database, source, 1)
+
+    def _load(self, database: str, source: Source, workers: int) -> None:
+        jobs = [] if source.form == "tar" else [f"--jobs={workers}"]
+        for options in self._lists(source) if source.event_triggers else [[]]:
+            self._run(database, source, [*jobs, *options])
+
+    def _run(self, database: str, source: Source, options: Sequence[str]) -> None:
         environment = self._access.environment()
         settings = {**LOAD_SETTINGS, **(QUIET_SETTINGS if self._server.superuser else {})}
         environment["PGOPTIONS"] = " ".join(f"-c {name}={value}" for name, value in settings.items())
@@ -83,12 +119,12 @@ class Archives:
         command = Command(
             [
                 self._tools.path("pg_restore"),
-                f"--format={form}",
-                *([] if forgiving or persist else ["--exit-on-error"]),
+                f"--format={source.form}",
+                *([] if forgiving or source.persist else ["--exit-on-error"]),
                 "--no-password",
                 f"--dbname={conninfo(database)}",
                 *options,
-                source,
+                source.path,
             ],
             env=environment,
             secret_env=self._access.secret_environment(),
@@ -100,18 +136,13 @@ class Archives:
             if not (forgiving and _only_transaction_timeout(error)):
                 raise
 
-    def lists(self, source: str, scratch: str) -> list[list[str]]:
-        """Options for two runs: all but the event triggers, which must not fire meanwhile, and then those.
-
-        Args:
-            source: the archive.
-            scratch: a directory for temporary files.
-        """
-        listing = archive.entries(self._tools.path("pg_restore"), source)
+    def _lists(self, source: Source) -> list[list[str]]:
+        """Options for two runs: all but the event triggers, which must not fire meanwhile, and then those."""
+        listing = archive.entries(self._tools.path("pg_restore"), source.path)
         options = []
         for name, wanted in (("objects", False), ("triggers", True)):
             lines = [line for line in listing if bool(_EVENT_TRIGGER.match(line)) is wanted]
-            file = Path(scratch, name)
+            file = Path(source.scratch, name)
             file.write_bytes(b"".join(lines))
             options.append([f"--use-list={file}"])
         return options

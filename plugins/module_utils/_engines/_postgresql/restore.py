@@ -17,6 +17,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import (
     Archives,
+    Source,
     restore_failure,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.placing import Ready
@@ -235,22 +236,29 @@ class Loader(Builder):
             number: of the shadow, unique in this run.
             workers: how much may run at a time.
         """
-        shadow = self.create(session, database, number, target)
-        details = artefact.details
-        if details.get("public_schema") is None:
-            with self._access.session(shadow) as inside:
-                public_schema.prepare(inside, None)
+        shadow = self._empty(session, database, number, target, artefact)
         way = staging.way_to(path, self._tools, self._access.account)
         room = staging.room_for(way, artefact, database)
         with staging.temporary_directory(room, self._access.account) as scratch:
-            source = self._laid_out(way, path, scratch, workers)
-            lists = self._archives.lists(source, scratch) if details.get("event_triggers") else [[]]
-            for options in lists:
-                try:
-                    self._archives.load(shadow, source, [f"--jobs={workers}", *options])
-                except ProcessError as error:
-                    raise restore_failure(error, database.name, target) from None
+            place = self._laid_out(way, path, scratch, workers)
+            source = Source(place, scratch, event_triggers=bool(artefact.details.get("event_triggers")))
+
+            def afresh() -> None:
+                drop(self._access, session, shadow, self._server.number)
+                self._empty(session, database, number, target, artefact)
+
+            try:
+                self._archives.load(shadow, source, workers, afresh)
+            except ProcessError as error:
+                raise restore_failure(error, database.name, target) from None
         return Loaded(database, target, shadow)
+
+    def _empty(self, session: Session[Any], database: Database, number: int, target: str, artefact: Artefact) -> str:
+        shadow = self.create(session, database, number, target)
+        if artefact.details.get("public_schema") is None:
+            with self._access.session(shadow) as inside:
+                public_schema.prepare(inside, None)
+        return shadow
 
     def complete(self, loaded: Loaded, artefact: Artefact, workers: int) -> None:
         """Do inside a loaded shadow what its archive does not: schema public as recorded, and statistics."""
