@@ -21,6 +21,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tests.support.paths import CHECKOUT, link_collection
@@ -85,7 +86,9 @@ def check_dump(flavour: str, block: int, dump: bytes) -> None:
     outcomes: list[object] = []
     for size in (block, 1 << 18):
         try:
-            outcomes.append(rename(flavour, dump, NAMES, block=size))
+            renamed = rename(flavour, dump, NAMES, block=size)
+            # in which order the names are seen in rows depends on the pieces
+            outcomes.append(replace(renamed, references=tuple(sorted(renamed.references))))
         except SqlError as error:
             outcomes.append(str(error))
     if outcomes[0] != outcomes[1]:

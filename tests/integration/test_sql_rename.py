@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.inventory import take_inventory
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_splitter import MySQLSplitter
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_splitter import PostgresSplitter
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import Statement
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import COMMENT, END, Statement
 
 from tests.support.mariadb import MariaDBServer
 from tests.support.postgresql import PostgresServer
@@ -79,8 +80,8 @@ def dumped(server: MariaDBServer, database: str) -> bytes:
     return ran(command).stdout
 
 
-def load(server: MariaDBServer, dump: bytes) -> None:
-    ran(["mysql", *server.client_options()], input=dump)
+def load(server: MariaDBServer, dump: bytes, *options: str) -> None:
+    ran(["mysql", *server.client_options(), *options], input=dump)
 
 
 def without_comments(dump: bytes) -> list[bytes]:
@@ -155,6 +156,41 @@ def test_m22_grants_follow_with_their_wildcards_escaped(shop: MariaDBServer) -> 
     server.sql("CREATE DATABASE `c_%d`")
     server.sql("CREATE TABLE `c_%d`.t (x int)")
     load(server, renamed.encode())
+
+
+CUT_BY_MYSQL = r"""SELECT 1; SELECT 'a;b', "c;d", 2 AS `x;y`; SELECT 'it\'s;', "a\";b", 'a\'\';b', 'a'';b', 3 AS `a\`;
+SELECT 2 -- ; x
+;
+SELECT 3 # ; '
+;
+SELECT 4 /* ; ' */ + 1; SELECT 5 /*!50001 + 1 */, 6--1, 7 /*M! + 1 */; /*!40101 SET @a = ';' */;
+SELECT 'a
+;b' AS `c
+;d`;
+DELIMITER //
+CREATE PROCEDURE p() BEGIN SELECT ';'; SELECT 1; END// SELECT 8 //
+DELIMITER $$
+SELECT 9$$ SELECT 'a$$b' $$
+delimiter ;
+SET sql_mode='NO_BACKSLASH_ESCAPES'; SELECT '\'; SET sql_mode=''; SELECT '\';';
+SET sql_mode='ANSI_QUOTES'; SELECT 10 AS "x;y", 11 AS "x'"; SET sql_mode='';
+SELECT 12"""
+
+
+def test_our_splitter_ends_statements_where_mysql_does(shop: MariaDBServer) -> None:
+    """The server logs what the client sends; that must be what we cut."""
+    shop.sql("CREATE DATABASE cut; SET GLOBAL log_output='TABLE'; TRUNCATE mysql.general_log; SET GLOBAL general_log=1")
+    load(shop, b"USE cut;\n" + CUT_BY_MYSQL.encode(), "--comments")
+    shop.sql("SET GLOBAL general_log=0")
+    log = shop.sql("SELECT argument FROM mysql.general_log WHERE command_type='Query' ORDER BY event_time")
+    sent = [squeezed(next(iter(row.values())) if isinstance(row, dict) else row[0]) for row in log]
+    sent = sent[sent.index("SELECT 1") : sent.index("SELECT 12") + 1]
+    cut = [
+        squeezed(b"".join(text for kind, text in item.tokens if kind not in (COMMENT, END)).decode())
+        for item in MySQLSplitter([CUT_BY_MYSQL.encode()])
+        if isinstance(item, Statement) and item.kind != "delimiter"
+    ]
+    assert cut == [squeezed(re.sub(r"/\* ; ' \*/|# ; '", "", text)) for text in sent]
 
 
 POSTGRES = r"""
@@ -243,7 +279,7 @@ def test_p06_p07_p34_a_postgresql_cluster_lives_on_under_another_name(
     assert rename("postgresql", renamed.output, {new: "shop"}).output == dump
 
 
-def test_p06_sed_corrupts_a_postgresql_dump_and_we_do_not(source: PostgresServer, target: PostgresServer) -> None:
+def test_sed_corrupts_a_postgresql_dump_and_we_do_not(source: PostgresServer, target: PostgresServer) -> None:
     rows = "SELECT shop FROM shop.shop ORDER BY 1"
     before = source.sql(rows, database="shop")
     dump = of_cluster(source)

@@ -33,6 +33,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
 _OPTIONS = frozenset(b"CHARACTER CHARSET COLLATE DEFAULT ENCRYPTION READ COMMENT UPGRADE".split())
 #: kinds whose unqualified names may be databases
 _LISTING = ("show", "change", "purge")
+#: in bytes: 64 characters of up to 4
+_LONGEST_NAME = 256
 _WILDCARD = re.compile(r"\\(.)|([_%])", re.DOTALL)
 _SPECIAL = re.compile(r"[_%\\]")
 
@@ -54,6 +56,8 @@ class MySQLRenamer(Renamer):
         self._folded = {old.lower(): old for old in self.names}
         self._ignore_case = ignore_case
         self._wildcards = wildcards
+        #: the end of the rows seen last, and the line of their statement
+        self._tail, self._tail_of = b"", 0
 
     def _new_name(self, name: str) -> Optional[str]:
         new = self.names.get(name)
@@ -139,7 +143,10 @@ class MySQLRenamer(Renamer):
         statement = self._statement
         if statement is None or statement.kind != "insert" or not self._is_system(statement):
             return
-        text = decode(data.text, statement.codec).lower()
+        # a name may begin in one piece and end in the next
+        tail = self._tail if self._tail_of == statement.line else b""
+        text = decode(tail + data.text, statement.codec).lower()
+        self._tail, self._tail_of = (tail + data.text)[-_LONGEST_NAME:], statement.line
         for old in self.names:
             if old.lower() in text:
                 self.references.add(statement, old, "rows of the server's own tables name it")

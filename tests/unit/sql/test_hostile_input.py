@@ -171,7 +171,7 @@ def test_m22_long_comments_hide_no_name(flavour: str, dump: str) -> None:
         ("SELECT {} 1;", "+1"),
     ],
 )
-def test_f09_what_could_only_be_misread_in_parts_is_refused(flavour: str, statement: str, blank: str) -> None:
+def test_what_could_only_be_misread_in_parts_is_refused(flavour: str, statement: str, blank: str) -> None:
     """Such a statement would have to be held whole, whatever its size."""
     dump = [b"\n", statement.replace("{}", blank * (5_000_000 // len(blank))).encode()]
     with pytest.raises(SqlError, match=r"longer than any program writes it") as caught:
@@ -221,7 +221,7 @@ print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read()).group(1))
         ("postgresql", "/* /* */ ", "shop.t ", "*/ DROP DATABASE shop;"),
     ],
 )
-def test_f09_dumps_of_any_size_pass_in_bounded_memory(flavour: str, opening: str, body: str, closing: str) -> None:
+def test_dumps_of_any_size_pass_in_bounded_memory(flavour: str, opening: str, body: str, closing: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, flavour, opening, body, closing],
         env={"PYTHONPATH": str(BUILD)},
