@@ -10,11 +10,15 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import restore as restore_module
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import swap
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import Placement
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted
 
@@ -145,6 +149,28 @@ def test_who_looks_into_an_unfinished_database_does_not_stop_it(standing: Standi
     assert standing.state("shop") == NEW
 
 
+def test_f14_live_database_keeps_its_name_when_the_new_one_cannot_have_it(
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swap, "_LOCK_TIMEOUT", 200)
+    with standing.server.connect() as other, other.transaction():
+
+        def lock() -> None:
+            ((name,),) = other.execute(
+                "SELECT max(datname) FROM pg_database WHERE datname ~ 'backupdb_shadow'"
+            ).fetchall()
+            other.execute(f"COMMENT ON DATABASE {name} IS 'busy'".encode())
+
+        with (
+            soon(lambda: standing.server.value(SHADOWS) > 0, lock),
+            pytest.raises(BackupError, match="holds a lock on the database 'shop'"),
+        ):
+            # Removing the shadow would wait for the lock.
+            monkeypatch.setattr(restore_module.Builder, "discard_all", lambda *_arguments: None)
+            standing.replace(standing.request("shop"))
+        assert standing.state("shop") == OLD
+
+
 @pytest.mark.parametrize("keep_failed", [False, True])
 def test_f14_failure_of_one_database_leaves_all_as_they_were(standing: Standing, keep_failed: bool) -> None:
     artefact = standing.made.reader.manifest.artefact("database", "crm")
@@ -171,7 +197,9 @@ def test_f14_failure_of_one_database_leaves_all_as_they_were(standing: Standing,
     assert warnings == []
 
 
-def test_interrupted_while_it_waits_for_a_lock_it_blocks_nobody(standing: Standing) -> None:
+def test_interrupted_while_it_waits_for_a_lock_it_blocks_nobody(
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(_number: int, _frame: object) -> None:
         raise Interrupted("stopped")
 
@@ -179,6 +207,17 @@ def test_interrupted_while_it_waits_for_a_lock_it_blocks_nobody(standing: Standi
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'RENAME'"
         return bool(standing.server.value(query))
 
+    def discard(*arguments: Any) -> None:
+        # By now the server was told to stop.
+        deadline = time.monotonic() + 5
+        while waiting() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        still_waiting.append(waiting())
+        discard_all(*arguments)
+
+    still_waiting: list[bool] = []
+    discard_all = restore_module.Builder.discard_all
+    monkeypatch.setattr(restore_module.Builder, "discard_all", discard)
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         with standing.server.connect() as other, other.transaction():
@@ -188,9 +227,9 @@ def test_interrupted_while_it_waits_for_a_lock_it_blocks_nobody(standing: Standi
                 pytest.raises(Interrupted, match="stopped"),
             ):
                 standing.replace(standing.request("shop"))
-            assert not waiting()
     finally:
         signal.signal(signal.SIGTERM, before)
+    assert still_waiting == [False]
     assert standing.databases() == ["crm", "shop"]
     assert standing.state("shop") == OLD
 
