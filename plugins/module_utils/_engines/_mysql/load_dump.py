@@ -125,9 +125,7 @@ class Load:
     def _load(self, session: Session, run: Run, shadows: Sequence[Mapping[str, Shadow]]) -> Optional[LoadOutcome]:
         """Fill the shadows; returns what failed."""
         self._reporter.phase("load")
-        loader = Shadows(
-            self._server, session, run, self._request.on_error, self._request.error_limit, self._reporter
-        )
+        loader = Shadows(self._server, session, run, self._request.on_error, self._request.error_limit, self._reporter)
         try:
             for source, chosen in zip(self._request.sources, shadows):
                 if chosen:

@@ -178,9 +178,7 @@ class Feed:
 
     def _put(self, unit: Unit) -> bool:
         with self._condition:
-            self._condition.wait_for(
-                lambda: self._closed or not self._waiting or self._waiting + unit.size <= _WAITING
-            )
+            self._condition.wait_for(lambda: self._closed or not self._waiting or self._waiting + unit.size <= _WAITING)
             if self._closed:
                 return False
             self._queue.append(unit)

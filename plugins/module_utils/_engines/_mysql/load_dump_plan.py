@@ -138,9 +138,7 @@ def preflight(server: Server, request: LoadRequest) -> Preflight:
     found, more = _definers(request, chosen, present, accounts)
     problems += found
     warnings += more
-    plan = LoadPlan(
-        info, chosen, replaced, tuple(skipped), tuple(accounts.actions), tuple(problems), tuple(warnings)
-    )
+    plan = LoadPlan(info, chosen, replaced, tuple(skipped), tuple(accounts.actions), tuple(problems), tuple(warnings))
     return Preflight(plan, accounts)
 
 
@@ -150,11 +148,11 @@ def again(server: Server, request: LoadRequest, plan: LoadPlan) -> Preflight:
     Raises:
         BackupError: something that forbids the load has come up since.
     """
-    sources = [
-        replace(source, databases=dict(names)) for source, names in zip(request.sources, plan.databases)
-    ]
+    sources = [replace(source, databases=dict(names)) for source, names in zip(request.sources, plan.databases)]
     if_exists = REPLACE if request.placement.if_exists == REPLACE else FAIL
-    found = preflight(server, replace(request, sources=sources, placement=replace(request.placement, if_exists=if_exists)))
+    found = preflight(
+        server, replace(request, sources=sources, placement=replace(request.placement, if_exists=if_exists))
+    )
     if found.plan.problems:
         raise BackupError(
             "The restore is not possible any more:", "solve what is listed, then run again", found.plan.problems
@@ -341,7 +339,9 @@ def _accounts(
             statement = _parsed(text)
             if statement is None:
                 words = " ".join(text.split()[:2])
-                warnings.append(f"{source.part.label}, line {line}: {words} …: left out, apply it by hand if it is needed.")
+                warnings.append(
+                    f"{source.part.label}, line {line}: {words} …: left out, apply it by hand if it is needed."
+                )
             else:
                 recorded.append(statement)
     if request.roles == "referenced":

@@ -107,9 +107,7 @@ class Shadows:
         reporter: for progress and warnings.
     """
 
-    def __init__(
-        self, server: Server, admin: Session, run: Run, on_error: str, limit: int, reporter: Reporter
-    ) -> None:
+    def __init__(self, server: Server, admin: Session, run: Run, on_error: str, limit: int, reporter: Reporter) -> None:
         self._admin = admin
         self._run = run
         self._on_error = on_error
@@ -342,7 +340,9 @@ class Shadows:
         if answer.count > len(answer.warnings):
             return False
         columns = self._columns(self._shadows[unit.database or ""].shadow, unit.subject)
-        if not {name for names in wanted.values() for name in names} <= {name for name, enum in columns.items() if enum}:
+        if not {name for names in wanted.values() for name in names} <= {
+            name for name, enum in columns.items() if enum
+        }:
             return False
         order = inserted_columns(unit.sql) or list(columns)
         charset, backslash = self._session.reading()
