@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import gzip
+import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import ConnectionFailed, DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import SqlError
 
 from tests.integration.postgresql.dumps import STAMP, dump, load, plan, sources, told, written
 from tests.integration.postgresql.rig import SQL, differences, fill, prove
@@ -362,11 +365,10 @@ def test_errors_of_archives_name_what_failed(source: PostgresServer, untouched: 
     with PostgresServer() as other:
         other.sql("CREATE TABLE good (a int); CREATE TABLE t (a int, b int); INSERT INTO t VALUES (1, 1), (1, 1)")
         data = dump(other, "pg_dump", "--format=custom")
-    # a unique index over a column that the index of the source was not over cannot be built: the archive lies
     path = written(tmp_path, data.replace(b"b integer\n", b"b nonsens\n"))
     outcome = load(untouched, path, {"postgres": "broken"}, on_error="continue")
-    assert outcome.error_count == 3
-    assert outcome.errors[0].head.startswith("TABLE t ")
+    assert outcome.error_count >= len(outcome.errors) == 3
+    assert outcome.errors[0].head == "CREATE TABLE public.t"
     assert 'type "nonsens" does not exist' in outcome.errors[0].message
     assert not outcome.databases
 
@@ -384,10 +386,8 @@ def test_an_incomplete_database_can_be_kept_for_inspection(target: PostgresServe
 def test_a_dump_that_ends_in_the_middle_is_refused(
     source: PostgresServer, untouched: PostgresServer, tmp_path: Path
 ) -> None:
-    from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
-
     data = dump(source, "pg_dump", "shop")
-    cut = data.index(b"row ';'") + 100
+    cut = data.index(b"\n", data.index(b"row ';'")) + 1
     path = written(tmp_path, data[:cut])
     (found,) = sources(path)
     assert found.inventory is not None
@@ -399,8 +399,6 @@ def test_a_dump_that_ends_in_the_middle_is_refused(
 
 
 def test_a_dump_never_runs_a_command_here(untouched: PostgresServer, tmp_path: Path) -> None:
-    from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import SqlError
-
     mark = tmp_path / "mark"
     path = written(tmp_path, f"CREATE TABLE t (a int);\n\\! touch {mark}\nSELECT 1 \\g | touch {mark}\n")
     (found,) = sources(path)
@@ -437,7 +435,8 @@ def test_the_servers_log_shows_no_passwords(target: PostgresServer, tmp_path: Pa
     text = (
         "CREATE ROLE logged PASSWORD 'in-the-log-1';\nCREATE EXTENSION postgres_fdw;\n"
         "CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw;\n"
-        "CREATE USER MAPPING FOR postgres SERVER s OPTIONS (password 'in-the-log-2');\nSELECT 'in-the-log-3'::int;\n"
+        "CREATE USER MAPPING FOR postgres SERVER s OPTIONS (password 'in-the-log-2');\n"
+        "CREATE USER MAPPING FOR postgres SERVER nowhere OPTIONS (password 'in-the-log-3');\n"
     )
     load(target, written(tmp_path, text), {"": "logged"}, roles="all")
     assert "CREATE DATABASE" in target.log_tail(10_000)
@@ -455,10 +454,6 @@ def test_a_login_without_superuser_loads_what_it_may(fresh_pg: Callable[..., Pos
 
 
 def test_a_server_that_dies_leaves_no_half_database(fresh_pg: Callable[..., PostgresServer], tmp_path: Path) -> None:
-    import threading
-
-    from ansible_collections.vya.backupdb.plugins.module_utils._errors import ConnectionFailed
-
     server = fresh_pg()
     path = written(tmp_path, "CREATE TABLE t (a int);\nSELECT pg_sleep(60);\nCREATE TABLE u (a int);\n")
     waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -17,6 +18,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._dumps.detect import 
 from ansible_collections.vya.backupdb.plugins.module_utils._dumps.reader import DumpPart
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive, staging
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import head_of_command
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
     FIRST_WITH_ZSTD,
     Tools,
@@ -36,8 +38,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE,
 #: As pg_restore names the formats.
 FORMS = {PG_CUSTOM: "custom", PG_TAR: "tar", PG_DIRECTORY: "directory"}
 _ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+)")
+_COMMAND = "Command was: "
+_FURTHER = ("DETAIL:", "HINT:", "CONTEXT:")
 _IGNORED = re.compile(r"errors ignored on restore: (\d+)")
-_SAID = re.compile(r"^pg_restore: error: (?:could not execute query: )?(.*)")
+_SAID = re.compile(r"^pg_restore: error: (?:could not execute query: )?(?:ERROR:  )?(.*)")
 
 
 def tools_for(part: DumpPart, server: Server) -> Tools:
@@ -139,29 +143,17 @@ def errors_in(said: str, label: str) -> tuple[list[StatementError], int]:
         Those that are in the lines, and how many there were.
     """
     found: list[StatementError] = []
-    entry = "pg_restore"
-    lines: list[str] = []
-    silent = False
-
-    def add() -> None:
-        if lines:
-            found.append(StatementError(label, 0, entry, " ".join(lines)))
-            lines.clear()
-
+    entry = ""
     for line in said.splitlines():
-        begun = _SAID.match(line)
-        named = _ENTRY.search(line)
+        begun, named = _SAID.match(line), _ENTRY.search(line)
         if named is not None:
-            add()
-            entry, silent = named[1], True
+            entry = named[1]
         elif begun is not None:
-            add()
-            lines.append(begun[1])
-            silent = False
-        elif line.startswith(("Command was:", "pg_restore: ")):
-            silent = True
-        elif not silent and lines:
-            lines.append(line.strip())
-    add()
+            found.append(StatementError(label, 0, entry or "pg_restore", begun[1]))
+        elif found and line.startswith(_COMMAND):
+            head = entry or head_of_command(line[len(_COMMAND) :])
+            found[-1] = replace(found[-1], head=head or "pg_restore")
+        elif found and line.startswith(_FURTHER):
+            found[-1] = replace(found[-1], message=f"{found[-1].message} {line.strip()}")
     count = _IGNORED.search(said)
     return found, max(len(found), int(count[1]) if count else 0)

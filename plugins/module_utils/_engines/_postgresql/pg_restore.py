@@ -166,7 +166,7 @@ def restore_failure(error: ProcessError, recorded: str, target: str) -> BackupEr
     text, _marker, statement = error.stderr_tail.partition("Command was:")
     said = [line.removeprefix("pg_restore: ").removeprefix("error: ") for line in text.splitlines() if line.strip()]
     entry = next((found for line in said for found in [_TOC_ENTRY.search(line)] if found), None)
-    where = f" at {entry[1]}" if entry else f" at: {_head(statement)}" if statement.strip() else ""
+    where = f" at {entry[1]}" if entry else f" at: {head_of_command(statement)}" if statement.strip() else ""
     how = "" if said else f" {error.message}"
     details = [line for line in said if not _TOC_ENTRY.search(line) and "while PROCESSING TOC" not in line]
     return BackupError(
@@ -176,7 +176,7 @@ def restore_failure(error: ProcessError, recorded: str, target: str) -> BackupEr
     )
 
 
-def _head(statement: str) -> str:
+def head_of_command(statement: str) -> str:
     """The beginning of a statement, up to where a secret could stand: in quotes."""
     head = re.split(r"['$(]|\bOPTIONS\b|\bPASSWORD\b|\bCONNECTION\b", " ".join(statement.split()), maxsplit=1)[0]
     return head[:_LONGEST_HEAD].strip()
