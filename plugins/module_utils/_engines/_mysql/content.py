@@ -52,6 +52,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Backup
 #: Tables of ours that are no part of a database.
 OURS = (MARKER, KEPT, JOURNAL)
 _CHUNK = 1 << 19
+_FLAG = -1
 
 
 @dataclass(frozen=True)
@@ -255,11 +256,15 @@ class Settler:
     def _defaults(self, database: str, content: Content) -> None:
         with explaining(f"to set the defaults of columns from sequences in {database}"):
             enter(self._session, database)
-            for table, column, expression in content.defaults:
-                self._step()
-                self._session.execute(
-                    f"ALTER TABLE {qualified(database, table)} ALTER COLUMN {quote_name(column)} SET DEFAULT ({expression})"
+            for table in dict.fromkeys(table for table, _column, _expression in content.defaults):
+                # In one statement: what stays would name a sequence that is not there.
+                changes = ", ".join(
+                    f"ALTER COLUMN {quote_name(column)} SET DEFAULT ({expression})"
+                    for of_table, column, expression in content.defaults
+                    if of_table == table
                 )
+                self._step()
+                self._session.execute(f"ALTER TABLE {qualified(database, table)} {changes}")
 
     def _create(self, database: str, programs: Sequence[Program]) -> None:
         for program in programs:
@@ -359,17 +364,22 @@ def write_chunks(session: Session, database: str, table: str, value: Any, commen
     session.execute("COMMIT")
 
 
-def rewrite_chunks(session: Session, database: str, table: str, value: Any) -> None:
-    """Keep another value instead, in one transaction.
+def set_flag(session: Session, database: str, table: str) -> None:
+    """Note in such a table that something has begun.
 
     Raises:
         pymysql.MySQLError: the server refused.
     """
-    name = qualified(database, table)
-    session.execute("START TRANSACTION")
-    session.execute(f"DELETE FROM {name}")
-    _insert(session, name, value)
-    session.execute("COMMIT")
+    session.execute(f"INSERT INTO {qualified(database, table)} VALUES ({_FLAG}, '')")
+
+
+def has_flag(session: Session, database: str, table: str) -> bool:
+    """Whether it was noted.
+
+    Raises:
+        pymysql.MySQLError: the server refused.
+    """
+    return bool(session.value(f"SELECT COUNT(*) FROM {qualified(database, table)} WHERE number = {_FLAG}"))
 
 
 def _insert(session: Session, name: str, value: Any) -> None:
@@ -389,7 +399,7 @@ def read_chunks(session: Session, database: str, table: str) -> Any:
     )
     if not there:
         return None
-    rows = session.rows(f"SELECT piece FROM {qualified(database, table)} ORDER BY number")
+    rows = session.rows(f"SELECT piece FROM {qualified(database, table)} WHERE number >= 0 ORDER BY number")
     with contextlib.suppress(json.JSONDecodeError):
         return json.loads(b"".join(row[0] for row in rows))
     return None

@@ -78,7 +78,12 @@ def leftovers(session: Session) -> list[str]:
     """Databases that a dead restore left, by name."""
     found = []
     with explaining("looking for what dead restores left"):
-        for database in sorted(marked_databases(session)):
+        # What is in the middle of an exchange is no leftover: see swap.recover.
+        exchanging = {
+            row[0]
+            for row in session.rows("SELECT table_schema FROM information_schema.tables WHERE table_name = %s", [JOURNAL])
+        }
+        for database in sorted(marked_databases(session) - exchanging):
             try:
                 lock = session.value(f"SELECT held_by FROM {qualified(database, MARKER)}")
             except driver_errors():

@@ -31,9 +31,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.content import (
     Content,
     Settler,
+    has_flag,
     read_chunks,
     read_content,
-    rewrite_chunks,
+    set_flag,
     tables_of,
     write_chunks,
 )
@@ -156,28 +157,28 @@ class Swap:
             BackupError: it did not work, and everything is as it was; or, if the server is gone too, the next restore
                 or rollback brings it back to that.
         """
-        with self._sessions() as (session, other):
-            with _alone(session, [item.live for item in exchanges]):
-                self._plan(session, exchanges, grants)
-                self._vacate(session)
-                self._home = exchanges[0].incoming
-                with explaining("writing the journal of the exchange"):
-                    write_chunks(
-                        other, self._home, JOURNAL, self._journal(False), "An exchange of databases by vya.backupdb"
-                    )
-                try:
-                    self._begin(other)
-                    self._move(session, other)
-                    self._settle(session, other)
-                except BaseException:
-                    self._undo_or_say()
-                    raise
-                try:
-                    self._finish(session, other)
-                except BackupError as error:
-                    self._reporter.warn(
-                        f"{error} The exchange itself is complete; the next restore or rollback cleans up."
-                    )
+        if not exchanges:
+            return
+        names = [item.live for item in exchanges]
+        with self._sessions() as (session, other), _alone(session, names):
+            self._plan(session, exchanges, grants)
+            self._vacate(session)
+            self._home = exchanges[0].incoming
+            with explaining("writing the journal of the exchange"):
+                write_chunks(other, self._home, JOURNAL, self._journal(), "An exchange of databases by vya.backupdb")
+            try:
+                self._begin(other)
+                self._move(session, other)
+                self._settle(other)
+            except BaseException:
+                self._undo_or_say()
+                raise
+            try:
+                self._finish(session, other)
+            except BackupError as error:
+                self._reporter.warn(
+                    f"{error} The exchange itself is complete; the next restore or rollback cleans up."
+                )
 
     # preparing
 
@@ -189,10 +190,9 @@ class Swap:
         with self._server.session() as session, self._server.session(**settings) as other:
             yield session, other
 
-    def _journal(self, moving: bool) -> dict[str, Any]:
+    def _journal(self) -> dict[str, Any]:
         return {
             "held_by": self._lock,
-            "moving": moving,
             "grants": self._grants,
             "lost": self._lost,
             "parts": [part.to_json() for part in self._parts],
@@ -267,7 +267,7 @@ class Swap:
         moves = [move for part in self._parts for move in part.moves()]
         with explaining("writing the journal of the exchange"):
             self._step()
-            rewrite_chunks(other, self._home, JOURNAL, self._journal(True))
+            set_flag(other, self._home, JOURNAL)
         if moves:
             self._rename(session, other, moves)
         for part in self._parts:
@@ -307,7 +307,7 @@ class Swap:
                     end(session, found)
             self._execute(other, f"SET SESSION lock_wait_timeout = {_SETTINGS['lock_wait_timeout']}")
 
-    def _settle(self, session: Session, other: Session) -> None:
+    def _settle(self, other: Session) -> None:
         """Make what could not be moved: first under the live names."""
         settler = Settler(other, self._step)
         settler.settle({part.exchange.live: part.new for part in self._parts}, parked=False)
@@ -367,16 +367,16 @@ class Swap:
         """Undo on connections of their own: the first ones may be what has failed."""
         try:
             with self._sessions() as (session, other):
-                self._undo(session, other, read_chunks(session, self._home, JOURNAL) or self._journal(False))
+                self._undo(session, other)
         except (BackupError, driver_errors()) as error:
             self._reporter.warn(
                 f"The failed exchange could not be undone ({error}): the next restore or rollback on this server does it."
             )
 
-    def _undo(self, session: Session, other: Session, journal: Mapping[str, Any]) -> None:
+    def _undo(self, session: Session, other: Session) -> None:
         """Everything as it was; from any moment of an exchange or of an undoing."""
-        moving = bool(journal["moving"])
         with explaining("moving the tables back"):
+            moving = has_flag(session, self._home, JOURNAL)
             back = [
                 (new, old)
                 for part in reversed(self._parts)
@@ -429,25 +429,25 @@ class Swap:
         self._grants = list(journal["grants"])
         self._lost = list(journal["lost"])
         lives = " and ".join(part.exchange.live for part in self._parts)
-        with self._sessions() as (session, other):
-            with _alone(session, [part.exchange.live for part in self._parts]):
-                with explaining("looking where the tables are"):
-                    moved = [there for part in self._parts for there in _moved(session, part)]
-                if moved and all(moved):
-                    try:
-                        self._clear_previous(other)
-                        self._settle(session, other)
-                    except BackupError as error:
-                        self._undo(session, other, journal)
-                        self._reporter.warn(f"The exchange of {lives}, in which a run had died, was undone: {error}")
-                        return
-                    self._finish(session, other)
-                    self._reporter.warn(
-                        f"The exchange of {lives}, in which a run had died, was finished: the new one is there."
-                    )
+        names = [part.exchange.live for part in self._parts]
+        with self._sessions() as (session, other), _alone(session, names):
+            with explaining("looking where the tables are"):
+                moved = [there for part in self._parts for there in _moved(session, part)]
+            if moved and all(moved):
+                try:
+                    self._clear_previous(other)
+                    self._settle(other)
+                except BackupError as error:
+                    self._undo(session, other)
+                    self._reporter.warn(f"The exchange of {lives}, in which a run had died, was undone: {error}")
                     return
-                self._undo(session, other, journal)
-                self._reporter.warn(f"The exchange of {lives}, in which a run had died, was undone: it is as it was.")
+                self._finish(session, other)
+                self._reporter.warn(
+                    f"The exchange of {lives}, in which a run had died, was finished: the new one is there."
+                )
+                return
+            self._undo(session, other)
+            self._reporter.warn(f"The exchange of {lives}, in which a run had died, was undone: it is as it was.")
 
     def _clear_previous(self, other: Session) -> None:
         for part in self._parts:
