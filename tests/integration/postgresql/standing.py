@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import RestoreOutcome, RestoreRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import Placement, RollbackRequest
@@ -35,6 +36,7 @@ class Standing:
 
     server: the server
     names: databases, all in the set and all standing on the server, with other content
+    repository: where the set is
     made: the set
     """
 
@@ -43,6 +45,7 @@ class Standing:
         self.names = tuple(names)
         for name in self.names:
             self.create(name, NEW)
+        self.repository = repository
         self.made: Backup = back_up(server, repository, *self.names)
         self.stamp = self.made.reader.manifest.set_id
 
@@ -66,14 +69,18 @@ class Standing:
                 self.create(name)
         for name in self.databases():
             if name in self.names:
-                self.server.sql(f"COMMENT ON DATABASE {name} IS NULL; ALTER DATABASE {name} RESET ALL")
+                self.server.sql(
+                    f"COMMENT ON DATABASE {name} IS NULL; ALTER DATABASE {name} RESET ALL;"
+                    f" ALTER DATABASE {name} OWNER TO {self.server.superuser}"
+                )
             else:
                 self.drop(name)
 
     def drop(self, name: str) -> None:
         """Remove a database."""
-        self.server.sql(f'ALTER DATABASE "{name}" WITH IS_TEMPLATE false')
-        self.server.sql(f'DROP DATABASE "{name}" WITH (FORCE)')
+        quoted = '"' + name.replace('"', '""') + '"'
+        self.server.sql(f"ALTER DATABASE {quoted} WITH IS_TEMPLATE false")
+        self.server.sql(f"DROP DATABASE {quoted} WITH (FORCE)")
 
     def _has_old_content(self, name: str) -> bool:
         if self.server.value("SELECT to_regclass('words') IS NULL", database=name):
@@ -93,16 +100,21 @@ class Standing:
         return str(word)
 
     def request(
-        self, *names: str, keep: int = 1, disconnect: bool = False, keep_failed: bool = False
+        self,
+        *names: str,
+        databases: Mapping[str, str] | None = None,
+        keep: int = 1,
+        disconnect: bool = False,
+        keep_failed: bool = False,
     ) -> RestoreRequest:
-        """To replace databases."""
+        """To replace databases: some, under other names, or all."""
         placement = Placement("replace", keep, disconnect, self.stamp, keep_failed)
-        chosen = names or self.names
-        return RestoreRequest({name: name for name in chosen}, placement=placement, jobs=2, analyze=False)
+        chosen = databases or {name: name for name in names or self.names}
+        return RestoreRequest(chosen, placement=placement, jobs=2, analyze=False)
 
-    def replace(self, request: RestoreRequest) -> tuple[RestoreOutcome, list[str]]:
+    def replace(self, request: RestoreRequest, **connect: Any) -> tuple[RestoreOutcome, list[str]]:
         """Restore as the module does; returns the warnings too."""
-        with engine(self.server) as used:
+        with engine(self.server, **connect) as used:
             plan = used.plan_restore(request, self.made.reader)
             assert list(plan.problems) == []
             return used.restore(request, plan, self.made.reader), used.reporter.warnings

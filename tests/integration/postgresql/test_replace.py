@@ -299,14 +299,24 @@ def test_second_run_changes_nothing_even_where_a_restored_database_is_empty(
     assert target.sql("SELECT oid, datname FROM pg_database ORDER BY 1") == identifiers
 
 
-def test_login_without_privileges_replaces_its_own_and_is_told_what_it_may_not(
-    standing: Standing,
-) -> None:
-    server = standing.server
-    server.sql("DROP ROLE IF EXISTS clerk")
-    server.sql("CREATE ROLE clerk LOGIN CREATEDB PASSWORD 'secret of the clerk'")
+def test_login_without_privileges_replaces_its_own_and_is_told_what_it_may_not(standing: Standing) -> None:
+    sql = standing.server.sql
+    sql("DROP ROLE IF EXISTS clerk; CREATE ROLE clerk LOGIN CREATEDB PASSWORD 'secret of the clerk'")
+    sql("ALTER DATABASE shop OWNER TO clerk")
+    sql("ALTER TABLE item OWNER TO clerk; ALTER VIEW words OWNER TO clerk", database="shop")
     login = {"user": "clerk", "password": "secret of the clerk"}
-    plan = plan_restore(server, standing.made.reader, {"shop": "shop"}, login, roles="none",
-                        placement=standing.request().placement)  # fmt: skip
-    assert any("clerk may not rename the database 'shop' of postgres" in text for text in plan.problems)
-    server.sql("DROP ROLE clerk")
+    made = back_up(standing.server, standing.repository, "shop", level="counts")
+    sql("INSERT INTO item VALUES (0, 'later')", database="shop")
+    options = {"roles": "none", "placement": Placement("replace", 1, True, made.reader.manifest.set_id)}
+    plan = plan_restore(standing.server, made.reader, {"shop": "crm"}, login, **options)
+    assert any("clerk may not rename the database 'crm' of postgres" in text for text in plan.problems)
+    with standing.server.connect("shop"), pytest.raises(BackupError, match="may not end the sessions of 'shop'"):
+        restore(standing.server, made.reader, {"shop": "shop"}, login, **options)
+    assert standing.server.value("SELECT count(*) FROM item WHERE id = 0", database="shop") == 1
+    with standing.server.connect("shop", user="clerk", password="secret of the clerk"):
+        outcome = restore(standing.server, made.reader, {"shop": "shop"}, login, **options)
+    assert standing.state("shop") == OLD
+    assert outcome.databases[0].previous == f"shop__before_{made.reader.manifest.set_id}"
+    standing.drop("shop")
+    standing.drop(str(outcome.databases[0].previous))
+    sql("DROP ROLE clerk")

@@ -97,6 +97,22 @@ def test_sessions_forbid_it_or_are_ended(standing: Standing) -> None:
     assert (standing.state("shop"), standing.state(f"shop__before_{NOW}")) == (OLD, NEW)
 
 
+def test_p31_longest_names_are_cut_and_stay_apart(standing: Standing) -> None:
+    name = '%s "quoted" ' + "é" * 25
+    other = name[:-1] + "ê"
+    assert len(name.encode()) == 62
+    for target in (name, other):
+        standing.server.sql("CREATE DATABASE {}".format('"' + target.replace('"', '""') + '"'))
+        request = standing.request("shop", databases={"shop": target})
+        outcome, _warnings = standing.replace(request)
+        assert standing.state(target) == NEW
+        assert len(str(outcome.databases[0].previous).encode()) <= 63
+    assert len([item for item in standing.databases() if "__before_" in item]) == 2
+    standing.roll_back(RollbackRequest({name: None}, NOW))
+    assert standing.server.value("SELECT count(*) FROM pg_class WHERE relname = 'item'", database=name) == 0
+    assert standing.state(other) == NEW
+
+
 def test_maintenance_database_comes_back_too(standing: Standing) -> None:
     standing.server.sql(f'CREATE DATABASE "postgres__before_{EARLIER}"')
     before = standing.server.value("SELECT oid FROM pg_database WHERE datname = 'postgres'")
