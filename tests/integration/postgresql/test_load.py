@@ -92,6 +92,7 @@ def untouched(target: PostgresServer) -> Iterator[PostgresServer]:
         ["--clean"],
         ["--inserts"],
         ["--column-inserts", "--rows-per-insert=100"],
+        ["--create", "--use-set-session-authorization"],
         ["--encoding=LATIN1", "--quote-all-identifiers"],
         ["--format=custom"],
         ["--format=tar"],
@@ -286,6 +287,33 @@ def test_what_may_still_name_the_old_database_is_listed(
     (warning,) = plan(target, path, {"shop": "elsewhere"}).warnings
     assert f"line {line}: SQL in a string names it ('shop')" in warning
     assert plan(target, path, {"shop": "shop"}).warnings == []
+
+
+def test_a_name_in_front_of_schema_and_table_follows(target: PostgresServer, tmp_path: Path) -> None:
+    text = (
+        "CREATE DATABASE site ENCODING 'UTF8';\nALTER DATABASE site SET work_mem = '7MB';\n"
+        "COMMENT ON DATABASE site IS 'site';\nCREATE TABLE site.public.site (site text);\n"
+        "INSERT INTO site.public.site VALUES ('site.public.site');\nINSERT INTO site.public.site VALUES ('x');\n"
+        "CREATE VIEW v AS SELECT site.site AS site FROM site.public.site;\n"
+    )
+    outcome = load(target, written(tmp_path, text), {"": "new site"})
+    assert told(outcome) == []
+    assert target.sql("SELECT site FROM v", database="new site") == [("site.public.site",), ("x",)]
+    assert target.value("SHOW work_mem", database="new site") == "7MB"
+    comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'new site'"
+    assert target.value(comment) == "site"
+
+
+def test_roles_alone_are_restored_from_a_dump_of_nothing_else(
+    source: PostgresServer, fresh_pg: Callable[..., PostgresServer], tmp_path: Path
+) -> None:
+    server, path = fresh_pg(), written(tmp_path, dump(source, "pg_dumpall", "--globals-only"))
+    assert list(plan(server, path, {}, roles="none").roles) == []
+    assert plan(server, path, {}, roles="none").warnings[0].endswith("applied with roles: all, or roles: referenced.")
+    assert load(server, path, {}, roles="all").roles == ["create role shop"]
+    hashes = "SELECT rolpassword FROM pg_authid WHERE rolname = 'shop'"
+    assert server.value(hashes) == source.value(hashes)
+    assert not plan(server, path, {}, roles="all").changes
 
 
 # what is there already

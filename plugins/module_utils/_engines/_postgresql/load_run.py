@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import public_schema, staging
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained, sql
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_archive import (
     FORMS,
@@ -184,7 +184,12 @@ class LoadRun:
         if found.public:
             with self._access.session(shadow) as inside:
                 public_schema.prepare(inside, None)
-        return Loaded(database, target, shadow, statements_for(found, shadow, self._roles))
+        statements = statements_for(found, shadow, self._roles)
+        for statement in statements if found.acts else ():
+            # The roles that make what is in the database need their privileges on it from the beginning.
+            if statement.startswith(("GRANT", "REVOKE")):
+                session.execute(sql(statement))
+        return Loaded(database, target, shadow, statements)
 
     def _plain(self, part: _Part, loaded: Sequence[Loaded]) -> None:
         dump, inventory = part.item.source.part, part.item.source.inventory

@@ -53,8 +53,9 @@ _LONGEST_END = 8
 _SAVEPOINT = b"SAVEPOINT backupdb_statement"
 _ROLLBACK = b"ROLLBACK TO SAVEPOINT backupdb_statement"
 _RELEASE = b"RELEASE SAVEPOINT backupdb_statement"
-#: Of a session that the server ended, or whose query was cancelled.
-_ENDED = ("08", "57")
+#: Of a session that the server ended.
+_ENDED = ("08", "57P")
+_CANCELLED = "57014"
 
 
 class Sender:
@@ -263,6 +264,9 @@ class Sender:
         code = getattr(error, "sqlstate", None)
         if code is None or code.startswith(_ENDED) or self._open.closed:
             self._lost(error)
+        if code == _CANCELLED:
+            # by the dump's own statement_timeout, if not by the end of this run
+            self._team.check()
         return str(code)
 
     def _lost(self, error: Exception) -> NoReturn:

@@ -64,6 +64,7 @@ class DumpedDatabase:
         extensions: that it creates, and their lines.
         tablespaces: that its tables and indexes name, and their lines.
         event_triggers: it has some.
+        acts: its objects are made by the roles that own them (pg_dump --use-set-session-authorization).
         public: it creates the schema public, which every new database has.
         encoding: the client encoding that it sets first.
     """
@@ -77,6 +78,7 @@ class DumpedDatabase:
     extensions: dict[str, int] = field(default_factory=dict)
     tablespaces: dict[str, int] = field(default_factory=dict)
     event_triggers: bool = False
+    acts: bool = False
     public: bool = False
     encoding: Optional[str] = None
 
@@ -123,6 +125,8 @@ class Surveyor:
         self._connected: set[str] = set()
         # Only what is left as it is counts here: any new name will do.
         self._renamer = PostgresRenamer({old: old + "_" for old, new in databases.items() if old and old != new})
+        #: the role that SET SESSION AUTHORIZATION names
+        self._acting: Optional[str] = None
         self._repaired: set[str] = set()
         #: lines of statements that remove roles or what is theirs
         self._removals: list[int] = []
@@ -156,7 +160,10 @@ class Surveyor:
 
     def _statement(self, statement: Statement, splitter: PostgresSplitter) -> None:
         level = postgres_level(statement.kind)
+        if statement.kind in ("set", "reset") and statement.words[1:3] == [b"SESSION", b"AUTHORIZATION"]:
+            self._acting = Words(statement, conforming_of(splitter)).last() if statement.kind == "set" else None
         if statement.kind == "connect":
+            self._acting = None
             command = meta_of(statement)
             if command is not None and command.database is not None:
                 self._connected.add(command.database)
@@ -238,8 +245,9 @@ class Surveyor:
             return
         if unknown:
             self._warn(f"line {statement.line}: options of CREATE DATABASE that are left out: {', '.join(unknown)}.")
-        owner = database.create.options.get("owner")
+        owner = database.create.options.get("owner", self._acting)
         if owner is not None:
+            database.properties["owner"] = owner
             database.roles.setdefault(owner, statement.line)
 
     def _alter(self, statement: Statement, database: DumpedDatabase, conforming: bool) -> None:
@@ -318,6 +326,7 @@ class Surveyor:
             database.tablespaces.setdefault(value, statement.line)
         elif words[:3] == ["set", "session", "authorization"] and kind == STRING:
             database.roles.setdefault(value, statement.line)
+            database.acts = True
 
     def _note_roles(self, statement: Statement, database: DumpedDatabase) -> None:
         for name in role_names(statement):

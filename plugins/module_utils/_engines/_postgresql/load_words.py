@@ -110,6 +110,11 @@ class Words:
             if not self.take(","):
                 return found
 
+    def last(self) -> Optional[str]:
+        """The constant, or the name, that is the last one; None for DEFAULT."""
+        self._position = max(self._position, len(self._tokens) - 1)
+        return None if self.take("DEFAULT") else self.value()
+
     def _decoded(self, found: Optional[str]) -> Optional[str]:
         self._position += found is not None
         return found
