@@ -433,7 +433,9 @@ def test_p30_an_archive_newer_than_pg_restore_is_refused(
     assert any("17" in text and "15" in text and "older version" in text for text in plan.problems)
 
 
-def test_p31_a_restore_that_fails_leaves_no_database(backup: Backup, fresh_pg: Callable[..., PostgresServer]) -> None:
+def test_p31_a_restore_that_fails_leaves_no_database(
+    backup: Backup, monkeypatch: pytest.MonkeyPatch, fresh_pg: Callable[..., PostgresServer]
+) -> None:
     """Half of the objects are restored before the one that cannot be: its role is missing."""
     server = fresh_pg()
     problems = plan_restore(server, backup.reader, {"shop": "shop"}, roles="none").problems
@@ -445,8 +447,13 @@ def test_p31_a_restore_that_fails_leaves_no_database(backup: Backup, fresh_pg: C
         from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import RestoreRequest
 
         request = RestoreRequest(databases={"shop": "shop"}, roles="none", jobs=2)
-        server.sql("CREATE ROLE owner_of_all")
+        server.sql("CREATE ROLE owner_of_all; CREATE ROLE reporting")
         plan = used.plan_restore(request, backup.reader)
+        with pytest.raises(BackupError, match="not possible any more.*\n.*App Users"):
+            used.restore(request, plan, backup.reader)
+        artefact = backup.reader.manifest.artefact("database", "shop")
+        assert artefact is not None
+        monkeypatch.setitem(artefact.details, "roles", [])
         with pytest.raises(BackupError, match="Restoring 'shop' as 'shop' failed"):
             used.restore(request, plan, backup.reader)
     assert server.sql("SELECT datname FROM pg_database ORDER BY 1") == before
