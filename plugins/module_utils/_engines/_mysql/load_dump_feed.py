@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Optional, Union
+from typing import Optional, TypeVar, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_mysql
@@ -35,6 +35,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.subjects import 
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
     END,
     META,
+    SPACE,
     Data,
     Filler,
     Statement,
@@ -43,6 +44,14 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.values import Va
 
 #: Bytes of statements that wait to be sent.
 _WAITING = 8 << 20
+#: So many go from one thread to the other at a time: statements, or bytes.
+_UNITS = 64
+_BATCH = 1 << 18
+_LONGEST_BEGINNING = 4096
+_MOST_BEGINNINGS = 1000
+#: An INSERT up to VALUES, the current database, the character set.
+_Key = tuple[bytes, Optional[str], str]
+_Value = TypeVar("_Value")
 #: Kinds that change what they name, so that each name must be of a database that is loaded.
 _CHANGING = ("drop_", "truncate", "rename_", "update", "delete", "select", "do", "with")
 
@@ -84,8 +93,8 @@ class _OneByOne(MySQLSplitter):
     """Hands out each INSERT by itself, so that each is sent, and fails, by itself."""
 
     def _value_rules(self, head: bytes) -> Optional[ValueRules]:
-        rules = super()._value_rules(head)
-        return rules if rules is None else replace(rules, head=b"")
+        # without a head the rules do not pass over ends of statements
+        return super()._value_rules(head[:0])
 
 
 class Feed:
@@ -114,11 +123,15 @@ class Feed:
         self._splitter = _OneByOne(self._counted(chunks), sql_mode)
         self._renamer = MySQLRenamer({old: new for old, new in names.items() if old})
         self._condition = threading.Condition()
-        self._queue: deque[Unit] = deque()
+        self._queue: deque[list[Unit]] = deque()
         self._waiting = 0
         self._ended = False
         self._closed = False
         self._complete = False
+        #: by the beginning of an INSERT: its text with other names, what it is
+        self._renamed: dict[_Key, bytes] = {}
+        self._begun: dict[_Key, Optional[Unit]] = {}
+        self._late: Optional[Statement] = None
         self._failure: Optional[BaseException] = None
         self._thread = threading.Thread(target=self._work, daemon=True)
 
@@ -134,10 +147,10 @@ class Feed:
                 self._condition.wait_for(lambda: self._queue or self._ended)
                 if not self._queue:
                     break
-                unit = self._queue.popleft()
-                self._waiting -= unit.size
+                units = self._queue.popleft()
+                self._waiting -= _size(units)
                 self._condition.notify_all()
-            yield unit
+            yield from units
         if self._failure is not None:
             raise self._failure
         if not self._complete:
@@ -161,28 +174,35 @@ class Feed:
             yield chunk
 
     def _work(self) -> None:
-        units = self._units()
+        found = self._units()
+        units: list[Unit] = []
+        size = 0
         try:
-            for unit in units:
-                if not self._put(unit):
-                    break
-            else:
-                self._complete = True
+            for unit in found:
+                units.append(unit)
+                size += unit.size
+                if size >= _BATCH or len(units) >= _UNITS:
+                    if not self._put(units):
+                        return
+                    units, size = [], 0
+            self._complete = self._put(units)
         except (BackupError, OSError, ValueError, RuntimeError, MemoryError) as error:
+            self._put(units)
             self._failure = error
         finally:
-            units.close()
+            found.close()
             with self._condition:
                 self._ended = True
                 self._condition.notify_all()
 
-    def _put(self, unit: Unit) -> bool:
+    def _put(self, units: list[Unit]) -> bool:
+        size = _size(units)
         with self._condition:
-            self._condition.wait_for(lambda: self._closed or not self._waiting or self._waiting + unit.size <= _WAITING)
+            self._condition.wait_for(lambda: self._closed or not self._waiting or self._waiting + size <= _WAITING)
             if self._closed:
                 return False
-            self._queue.append(unit)
-            self._waiting += unit.size
+            self._queue.append(units)
+            self._waiting += size
             self._condition.notify_all()
             return True
 
@@ -210,7 +230,7 @@ class Feed:
         whole = isinstance(item, Statement) and not item.part and item.last
         if whole and unit.kind in ("create_event", "alter_event"):
             item, unit.event_status = waiting_event(item)
-        text = self._renamer.apply(item)
+        text = self._text(item)
         if isinstance(item, Statement) and item.last:
             text = _without_delimiter(item, text)
         unit.size += len(text)
@@ -219,7 +239,38 @@ class Feed:
         else:
             parts.clear()
 
+    def _text(self, item: Union[Statement, Data]) -> bytes:
+        """A part with the names of shadows. The beginnings of INSERT statements are mostly the same."""
+        if isinstance(item, Data):
+            return item.text
+        if not item.part:
+            self._late = None
+            key = _beginning(item)
+            if key is None:
+                return self._renamer.apply(item)
+            text = self._renamed.get(key)
+            if text is not None:
+                self._late = item
+                return text
+            return _remember(self._renamed, key, self._renamer.apply(item))
+        if all(kind in (END, SPACE) for kind, _text in item.tokens):
+            return item.bytes()
+        if self._late is not None:
+            # what follows is understood from the beginning
+            self._renamer.apply(self._late)
+            self._late = None
+        return self._renamer.apply(item)
+
     def _begin(self, statement: Statement) -> Optional[Unit]:
+        key = _beginning(statement)
+        if key is None:
+            return self._look(statement)
+        if key not in self._begun:
+            _remember(self._begun, key, self._look(statement))
+        unit = self._begun[key]
+        return None if unit is None else replace(unit, line=statement.line)
+
+    def _look(self, statement: Statement) -> Optional[Unit]:
         policy: Policy = policy_of(statement)
         if policy.action not in (EXECUTE, SETTING, DATABASE):
             return None
@@ -257,6 +308,25 @@ class Feed:
             if name is not None and name not in self._names:
                 return f"it would change the database {name!r}, which is not loaded: it was not executed"
         return ""
+
+
+def _size(units: list[Unit]) -> int:
+    return sum(unit.size for unit in units)
+
+
+def _beginning(statement: Statement) -> Optional[_Key]:
+    """What tells the beginnings of INSERT statements apart; None for other statements."""
+    if statement.kind != "insert" or statement.last or statement.part:
+        return None
+    text = statement.bytes()
+    return (text, statement.database, statement.codec) if len(text) < _LONGEST_BEGINNING else None
+
+
+def _remember(kept: dict[_Key, _Value], key: _Key, value: _Value) -> _Value:
+    if len(kept) >= _MOST_BEGINNINGS:
+        kept.clear()
+    kept[key] = value
+    return value
 
 
 def _without_delimiter(statement: Statement, text: bytes) -> bytes:
