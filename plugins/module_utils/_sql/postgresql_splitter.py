@@ -144,6 +144,8 @@ class PostgresSplitter(Splitter):
             command = meta_of(statement)
             if command is not None and command.database is not None:
                 self.database = command.database
+            # a new session, in which nothing is set
+            self._lexer.set_mode(self._start)
         elif statement.kind in ("set", "set_config", "reset"):
             self._follow_settings([statement.tokens[index] for index in statement.significant])
 

@@ -155,3 +155,9 @@ def test_sessions_of_pg_restore_that_end_in_a_deadlock_are_followed_by_one() -> 
     with pytest.raises(ProcessError):
         archives.load("shadow", Source("path", "scratch"), 2, lambda: archives.did.append("empty"))
     assert archives.did == [["--jobs=2"]]
+
+
+def test_connect_begins_with_strings_as_every_session_does() -> None:
+    text = b"SET standard_conforming_strings = off;\nSELECT 'a\\'b';\n\\connect x\nSELECT 'a\\';\nSELECT 1;\n"
+    found = [item.bytes() for item in PostgresSplitter([text]) if isinstance(item, Statement)]
+    assert found[1:] == [b"SELECT 'a\\'b';", b"\\connect x", b"SELECT 'a\\';", b"SELECT 1;"]

@@ -87,22 +87,13 @@ class Sender:
         self._held = b""
         self._begun = 0
 
-    def connect(self, shadow: str, mode: PostgresMode) -> None:
-        """Begin a new session, as ``\\\\connect`` does.
-
-        Args:
-            shadow: the database.
-            mode: how the dump is written at this place.
-        """
+    def connect(self, shadow: str) -> None:
+        """Begin a new session to a database, as ``\\\\connect`` does."""
         self.close()
         settings = {**LOAD_SETTINGS, **_BEGINNING, **(QUIET_SETTINGS if self._server.superuser else {})}
         if self._server.number >= _TRANSACTION_TIMEOUT:
             settings["transaction_timeout"] = "0"
         self._session = self._access.open(shadow, settings, self._application)
-        if not mode.conforming:
-            self.execute(b"SET standard_conforming_strings = off")
-        if mode.charset.lower() not in ("utf8", "utf-8"):
-            self.execute(b"SET client_encoding = '" + mode.charset.encode("ascii", "ignore").replace(b"'", b"") + b"'")
 
     def close(self) -> None:
         """End the session; a transaction that is open then is an error, for what it did is lost."""

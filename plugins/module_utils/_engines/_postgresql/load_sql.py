@@ -147,7 +147,7 @@ class PlainLoad:
     def _enter(self, key: str) -> None:
         self._leave()
         self._current = key
-        self._sender.connect(self._shadows[key], self._mode)
+        self._sender.connect(self._shadows[key])
         name = self._names[key]
         self._renamer = PostgresRenamer({name: self._shadows[key]} if name else {})
         self._splitter.needles = self._renamer.needles()
