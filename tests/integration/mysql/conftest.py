@@ -101,7 +101,7 @@ def databases_of(server: MariaDBServer) -> list[str]:
 def drop_all(server: MariaDBServer) -> None:
     """Remove every database."""
     for name in databases_of(server):
-        server.sql(f"DROP DATABASE `{name.replace('`', '``')}`")
+        server.sql(f"SET foreign_key_checks = 0; DROP DATABASE `{name.replace('`', '``')}`")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     quote_name,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import JOURNAL, KEPT, MARKER
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import OURS
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.workers import work_off
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingPrivilege
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_create_table import (
@@ -195,7 +195,7 @@ def _tables(session: Session, flavour: Flavour, database: str) -> tuple[list[Tab
         "SELECT table_name AS name, table_type AS type, engine AS engine, auto_increment AS counter, "
         "data_length AS size FROM information_schema.tables WHERE table_schema = %s AND table_name NOT IN %s "
         "ORDER BY table_name",
-        [database, (MARKER, KEPT, JOURNAL)],
+        [database, OURS],
     )
     columns = _columns(session, database)
     tables: list[Table] = []

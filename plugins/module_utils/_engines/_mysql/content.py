@@ -10,7 +10,6 @@ made under its name because their definers may do nothing there. A table in it r
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,11 +45,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.progr
     renamed,
     with_status,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import JOURNAL, KEPT, MARKER
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import KEPT, OURS, UNWRITTEN
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 
-#: Tables of ours that are no part of a database.
-OURS = (MARKER, KEPT, JOURNAL)
 _CHUNK = 1 << 19
 _FLAG = -1
 
@@ -166,7 +163,8 @@ def read_content(session: Session, flavour: Flavour, database: str, judge: bool)
         properties,
         tables=tuple(tables),
         programs=tuple(programs),
-        defaults=tuple((row[0], row[1], row[2]) for row in defaults),
+        # A view shows the defaults of its tables.
+        defaults=tuple((row[0], row[1], row[2]) for row in defaults if row[0] in tables),
     )
 
 
@@ -351,17 +349,22 @@ def _refuse_lost(error: Exception) -> None:
 def write_chunks(session: Session, database: str, table: str, value: Any, comment: str) -> None:
     """Keep a value in a table of its own, in pieces that any max_allowed_packet lets pass.
 
+    The table gets its name when everything is in it. That is on the disk then, however the server flushes its log:
+    renaming a table makes it.
+
     Raises:
         pymysql.MySQLError: the server refused.
     """
-    name = qualified(database, table)
-    session.execute(f"DROP TABLE IF EXISTS {name}")
+    unwritten, name = qualified(database, UNWRITTEN), qualified(database, table)
+    session.execute(f"DROP TABLE IF EXISTS {unwritten}, {name}")
     session.execute(
-        f"CREATE TABLE {name} (number INT NOT NULL PRIMARY KEY, piece LONGBLOB NOT NULL) ENGINE=InnoDB COMMENT='{comment}'"
+        f"CREATE TABLE {unwritten} (number INT NOT NULL PRIMARY KEY, piece LONGBLOB NOT NULL) "
+        f"ENGINE=InnoDB COMMENT='{comment}'"
     )
-    session.execute("START TRANSACTION")
-    _insert(session, name, value)
-    session.execute("COMMIT")
+    data = json.dumps(value)
+    for number, begin in enumerate(range(0, len(data), _CHUNK)):
+        session.execute(f"INSERT INTO {unwritten} VALUES (%s, %s)", [number, data[begin : begin + _CHUNK]])
+    session.execute(f"RENAME TABLE {unwritten} TO {name}")
 
 
 def set_flag(session: Session, database: str, table: str) -> None:
@@ -382,14 +385,8 @@ def has_flag(session: Session, database: str, table: str) -> bool:
     return bool(session.value(f"SELECT COUNT(*) FROM {qualified(database, table)} WHERE number = {_FLAG}"))
 
 
-def _insert(session: Session, name: str, value: Any) -> None:
-    data = json.dumps(value)
-    for number, begin in enumerate(range(0, len(data), _CHUNK)):
-        session.execute(f"INSERT INTO {name} VALUES (%s, %s)", [number, data[begin : begin + _CHUNK]])
-
-
 def read_chunks(session: Session, database: str, table: str) -> Any:
-    """What was kept; None where nothing was, or not to the end.
+    """What was kept; None where nothing was.
 
     Raises:
         pymysql.MySQLError: the server refused.
@@ -400,6 +397,4 @@ def read_chunks(session: Session, database: str, table: str) -> Any:
     if not there:
         return None
     rows = session.rows(f"SELECT piece FROM {qualified(database, table)} WHERE number >= 0 ORDER BY number")
-    with contextlib.suppress(json.JSONDecodeError):
-        return json.loads(b"".join(row[0] for row in rows))
-    return None
+    return json.loads(b"".join(row[0] for row in rows))

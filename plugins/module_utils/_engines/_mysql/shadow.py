@@ -28,6 +28,10 @@ MARKER = "__vya_backupdb_restoring"
 JOURNAL = "__vya_backupdb_exchange"
 #: What a database that was replaced needs when it gets its name back.
 KEPT = "__vya_backupdb_kept"
+#: While one of the others is being written.
+UNWRITTEN = "__vya_backupdb_unwritten"
+#: Tables that are no part of the database that they are in.
+OURS = (MARKER, JOURNAL, KEPT, UNWRITTEN)
 _LOCK_PREFIX = "vya.backupdb.restore."
 _LONGEST = 36
 

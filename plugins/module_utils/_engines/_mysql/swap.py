@@ -479,7 +479,6 @@ def cut_off(session: Session) -> dict[str, Any]:
             "SELECT table_schema FROM information_schema.tables WHERE table_name = %s ORDER BY 1", [JOURNAL]
         ):
             journal = read_chunks(session, home, JOURNAL)
-            # One that was not written to its end: nothing was changed.
             if journal is not None and session.value("SELECT IS_FREE_LOCK(%s)", [journal["held_by"]]) == 1:
                 found[home] = journal
     return found

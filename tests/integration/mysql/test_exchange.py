@@ -1,0 +1,195 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Databases that change places: whatever fails, the name is wholly old or wholly new."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import Run
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import (
+    Exchange,
+    Swap,
+    cut_off,
+    recover,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
+from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.compare import compare
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
+
+from tests.integration.modules.harness import until
+from tests.integration.mysql.conftest import databases_of
+from tests.integration.mysql.standing import WITH_RIGHTS, build, proof_of
+from tests.support.mariadb import MariaDBServer
+
+PREVIOUS = "shop__before_20260101T000000Z"
+THERE = Exchange("incoming", "shop", PREVIOUS)
+BACK = Exchange(PREVIOUS, "shop", "incoming")
+
+
+class Interrupted(Exception):
+    """What a test lets a step raise."""
+
+
+class Counted(Swap):
+    """Does something before one of its changes."""
+
+    def at(self, number: int, action: object) -> Counted:
+        self.number, self.action, self.done = number, action, 0
+        return self
+
+    def _step(self) -> None:
+        self.done += 1
+        if self.done == self.number:
+            self.action()
+
+
+def connect(server: MariaDBServer) -> Server:
+    return Server(Connection(unix_socket=str(server.socket), user=server.superuser))
+
+
+def exchange(server: MariaDBServer, what: Exchange, number: int = 0, action: object = None) -> int:
+    """Exchange, with something done before a change; returns how many changes there were."""
+    opened = connect(server)
+    with opened.session() as session:
+        swap = Counted(opened, Run(session).lock, Reporter()).at(number, action)
+        swap.run([what])
+        return swap.done
+
+
+@pytest.fixture
+def shops(target: MariaDBServer) -> Iterator[MariaDBServer]:
+    """A live database, and another one that is to take its name."""
+    build(target, "shop", "old")
+    build(target, "incoming", "new")
+    # there and back, so that both have been parked once
+    exchange(target, THERE)
+    exchange(target, BACK)
+    yield target
+
+
+def differences(before: Proof, server: MariaDBServer, **names: str) -> list[str]:
+    """What differs from a proof, in words; every database that it knows has the same name unless another is given."""
+    expected = {name: names.get(name, name) for name in before.databases}
+    found = proof_of(server, *expected.values())
+    there = [f"there is {name}" for name in databases_of(server) if name not in expected.values()]
+    return there + [item.message for item in compare(before, found, expected, False).differences]
+
+
+def fail() -> None:
+    raise Interrupted
+
+
+def test_m21_m22_an_exchange_brings_everything_both_ways(shops: MariaDBServer) -> None:
+    before = proof_of(shops, "shop", "incoming")
+    exchange(shops, THERE)
+    assert databases_of(shops) == ["shop", PREVIOUS]
+    # What is parked has its events disabled, grants stay with the name, and nothing else.
+    assert differences(before, shops, shop=PREVIOUS, incoming="shop") == [
+        f"missing grant: ALL PRIVILEGES on database {PREVIOUS} to 'app'@'%' (database {PREVIOUS})",
+        f"status of event ticks: expected ENABLED, found DISABLED (database {PREVIOUS})",
+        "unexpected grant: ALL PRIVILEGES on database shop to 'app'@'%' (database shop)",
+        "status of event ticks: expected DISABLED, found ENABLED (database shop)",
+    ]
+    assert shops.value("SELECT COUNT(*) FROM shop.a_top") == 4
+    shops.sql("INSERT INTO shop.child VALUES (3, 2)")
+    assert shops.sql("SELECT what FROM shop.log ORDER BY 1") == [("incoming.log 3 new",), ("incoming.parent",)]
+    assert shops.sql(f"SELECT * FROM {PREVIOUS}.log") == []
+    shops.sql("DELETE FROM shop.child WHERE id = 3; DELETE FROM shop.log")
+    exchange(shops, BACK)
+    assert differences(before, shops) == []
+
+
+def test_m21_a_failure_at_each_step_leaves_everything_as_it_was(shops: MariaDBServer) -> None:
+    before = proof_of(shops, "shop", "incoming")
+    number = complete = 0
+    while True:
+        number += 1
+        try:
+            exchange(shops, THERE, number, fail)
+        except Interrupted:
+            if PREVIOUS in databases_of(shops):
+                complete += 1
+                back(shops)
+            assert differences(before, shops) == [], number
+        else:
+            break
+    assert number > 50
+    # Only while the emptied database was being dropped.
+    assert complete == 2
+
+
+def back(server: MariaDBServer) -> list[str]:
+    """Let the next run do its part, and exchange them back if need be; returns its warnings."""
+    opened = connect(server)
+    with opened.session() as session:
+        until(lambda: cut_off(session), "the server has noticed that the run is dead")
+    reporter = Reporter()
+    recover(opened, reporter)
+    if "incoming" not in databases_of(server):
+        exchange(server, BACK)
+    return list(reporter.warnings)
+
+
+def test_m21_killed_at_each_step_the_next_run_finishes_or_undoes(shops: MariaDBServer) -> None:
+    before = proof_of(shops, "shop", "incoming")
+    fork = multiprocessing.get_context("fork")
+    outcomes = []
+    for number in (*range(1, 60, 3), 14, 15, 16):
+        process = fork.Process(
+            target=exchange, args=(shops, THERE, number, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        )
+        process.start()
+        process.join()
+        if process.exitcode != -signal.SIGKILL:
+            exchange(shops, BACK)
+            continue
+        (warning,) = back(shops)
+        outcomes.append("finished" if "was finished" in warning else "undone")
+        assert differences(before, shops) == [], (number, warning)
+    assert set(outcomes) == {"finished", "undone"}
+
+
+def test_m21_the_server_dies_in_the_middle_of_an_exchange(shops: MariaDBServer) -> None:
+    before = proof_of(shops, "shop", "incoming")
+    for number in (5, 20):
+        with pytest.raises(BackupError, match="connection was lost"):
+            exchange(shops, THERE, number, shops.kill)
+        shops.start()
+        back(shops)
+        assert differences(before, shops) == []
+
+
+def test_m21_views_that_cannot_be_made_where_their_definer_has_no_rights_are_kept(target: MariaDBServer) -> None:
+    build(target, "shop", "old", WITH_RIGHTS)
+    build(target, "incoming", "new")
+    before = proof_of(target, "shop")
+    exchange(target, THERE)
+    assert target.sql(f"SHOW FULL TABLES FROM {PREVIOUS} LIKE 'rights'") == []
+    exchange(target, BACK)
+    assert differences(before, target) == ["there is incoming"]
+    assert target.value("SELECT name FROM shop.rights") == "old"
+
+
+def test_m22_foreign_keys_of_other_databases_stay_with_the_name(shops: MariaDBServer) -> None:
+    shops.sql("CREATE DATABASE other; CREATE TABLE other.far (id INT PRIMARY KEY)")
+    shops.sql("CREATE TABLE other.t (p INT, CONSTRAINT k FOREIGN KEY (p) REFERENCES shop.child (id) ON DELETE CASCADE)")
+    for name in ("shop", "incoming"):
+        shops.sql(f"CREATE TABLE {name}.out (id INT, CONSTRAINT f FOREIGN KEY (id) REFERENCES other.far (id))")
+    before = shops.sql("SHOW CREATE TABLE other.t")
+    exchange(shops, THERE)
+    assert shops.sql("SHOW CREATE TABLE other.t") == before
+    assert "REFERENCES `other`.`far`" in shops.sql("SHOW CREATE TABLE shop.out")[0][1]
+    assert "REFERENCES `parent`" in shops.sql("SHOW CREATE TABLE shop.child")[0][1]
+    with pytest.raises(Interrupted):
+        exchange(shops, BACK, 45, fail)
+    assert shops.sql("SHOW CREATE TABLE other.t") == before
