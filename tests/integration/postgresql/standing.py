@@ -52,7 +52,7 @@ class Standing:
     def create(self, name: str, word: str = OLD) -> None:
         """Make a database with content."""
         self.server.sql(f'CREATE DATABASE "{name}"')
-        self.server.sql(_CONTENT.format(word=word, rows=ROWS), database=name)
+        self.server.sql(_CONTENT.format(word=word, rows=ROWS), database=name, options="-c synchronous_commit=on")
 
     def reset(self) -> None:
         """Let only the standing databases be there, with their own content."""
@@ -64,7 +64,8 @@ class Standing:
             if name in there:
                 self.drop(name)
             if old:
-                self.server.sql(f'ALTER DATABASE "{old[0]}" RENAME TO "{name}"')
+                # What is not on disk would be lost when a test kills the server, and a removal always is.
+                self.server.sql(f'ALTER DATABASE "{old[0]}" RENAME TO "{name}"', options="-c synchronous_commit=on")
             else:
                 self.create(name)
         for name in self.databases():
