@@ -7,17 +7,19 @@
 from __future__ import annotations
 
 import gzip
-import threading
+import os
+import signal
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import ConnectionFailed, DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import ConnectionFailed, DamagedSet, Interrupted
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import SqlError
 
 from tests.integration.postgresql.dumps import STAMP, dump, load, plan, sources, told, written
 from tests.integration.postgresql.rig import SQL, differences, fill, prove
+from tests.integration.postgresql.test_faults import soon
 from tests.support.paths import CHECKOUT
 from tests.support.postgresql import PostgresServer
 
@@ -485,21 +487,32 @@ def test_a_login_without_superuser_loads_what_it_may(fresh_pg: Callable[..., Pos
 def test_a_server_that_dies_leaves_no_half_database(fresh_pg: Callable[..., PostgresServer], tmp_path: Path) -> None:
     server = fresh_pg()
     path = written(tmp_path, "CREATE TABLE t (a int);\nSELECT pg_sleep(60);\nCREATE TABLE u (a int);\n")
-    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 
-    def kill() -> None:
-        while not server.value(waits):
-            pass
-        server.kill()
+    def sleeping() -> bool:
+        return bool(server.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    with pytest.raises(ConnectionFailed):
+    with soon(sleeping, server.kill), pytest.raises(ConnectionFailed):
         load(server, path, {"": "half"})
-    killer.join()
     server.start()
     assert "half" not in databases(server)
     warnings: list[str] = []
     assert told(load(server, written(tmp_path, "CREATE TABLE t (a int);"), {"": "half"}, warnings)) == []
     assert any("unfinished restore of a run that died" in text for text in warnings)
     assert not [name for name in databases(server) if name.startswith("backupdb_shadow")]
+
+
+def test_an_interrupted_load_leaves_nothing(untouched: PostgresServer, tmp_path: Path) -> None:
+    path = written(tmp_path, "CREATE TABLE t (a int);\nSELECT pg_sleep(60);\n")
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise Interrupted("stopped")
+
+    def sleeping() -> bool:
+        return bool(untouched.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with soon(sleeping, lambda: os.kill(os.getpid(), signal.SIGTERM)), pytest.raises(Interrupted, match="stopped"):
+            load(untouched, path, {"": "half"}, on_error="continue")
+    finally:
+        signal.signal(signal.SIGTERM, before)
