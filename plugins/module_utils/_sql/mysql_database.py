@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Optional
 
@@ -21,6 +22,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
     Statement,
     Token,
 )
+
+_PLAIN = re.compile(r"[A-Za-z0-9_]+\Z")
 
 
 def database_options(statement: Statement) -> dict[str, str]:
@@ -39,19 +42,22 @@ def database_options(statement: Statement) -> dict[str, str]:
             continue
         if tokens[position : position + 1] == [(OP, b"=")]:
             position += 1
-        value = _value(tokens[position : position + 1], statement.codec)
+        value = _value(tokens[position : position + 1], option, statement.codec)
         if value is not None:
             position += 1
             found[option] = value
     return found
 
 
-def _value(tokens: list[Token], codec: str) -> Optional[str]:
+def _value(tokens: list[Token], option: str, codec: str) -> Optional[str]:
+    """A comment as it is written, with its quotes; otherwise a plain name."""
     if not tokens or tokens[0][0] not in (WORD, QUOTED, STRING):
         return None
-    if tokens[0][0] == STRING:
-        return decode(tokens[0][1], codec)
-    return decode_mysql(tokens[0], codec)
+    kind, text = tokens[0]
+    if option == "comment":
+        return decode(text, codec) if kind == STRING else None
+    name = decode(text[1:-1], codec) if kind == STRING else decode_mysql(tokens[0], codec)
+    return name if name and _PLAIN.match(name) and name.upper() != "DEFAULT" else None
 
 
 def waiting_event(statement: Statement) -> tuple[Statement, str]:

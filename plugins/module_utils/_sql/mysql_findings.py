@@ -46,6 +46,20 @@ class Finding:
         return f"line {self.line}: {self.head}: {self.reason}"
 
 
+@dataclass(frozen=True)
+class AccountText:
+    """A statement about an account.
+
+    line: of the dump
+    text: without delimiter, and without the marks of an executable comment
+    gate: the opening mark of the executable comment that all of it stands in, such as ``/*!80001``; empty for none
+    """
+
+    line: int
+    text: str = field(repr=False)
+    gate: str = ""
+
+
 @dataclass
 class MySQLFindings:
     """What is found in the statements of a dump.
@@ -53,14 +67,14 @@ class MySQLFindings:
     needs: (database, sort, name as written) -> the first places
     refused: statements that forbid the load
     omitted: statements that are left out
-    accounts: line and text of statements about accounts; they hold hashes
+    accounts: statements about accounts; they hold hashes
     definers: account -> the databases that have views, routines, triggers or events of it
     """
 
     needs: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
     refused: list[Finding] = field(default_factory=list)
     omitted: list[Finding] = field(default_factory=list)
-    accounts: list[tuple[int, str]] = field(default_factory=list, repr=False)
+    accounts: list[AccountText] = field(default_factory=list, repr=False)
     definers: dict[str, set[str]] = field(default_factory=dict)
 
     def see(self, statement: Statement) -> bool:
@@ -73,7 +87,7 @@ class MySQLFindings:
         if found is not None and len(found) < _MOST:
             found.append(Finding(database, statement.line, head_of(statement), policy.reason))
         if policy.action == ACCOUNT and len(self.accounts) < _MOST_ACCOUNTS:
-            self.accounts.append((statement.line, plain_text(statement)))
+            self.accounts.append(_account_text(statement))
         return policy.action == EXECUTE
 
     def _need(self, database: str, sort: str, name: str, statement: Statement) -> None:
@@ -93,7 +107,8 @@ def head_of(statement: Statement) -> str:
     return head[: min(ends)] + " …" if ends else head
 
 
-def plain_text(statement: Statement) -> str:
-    """A statement without its delimiter, and with what stands in executable comments out of them."""
+def _account_text(statement: Statement) -> AccountText:
     text = b"".join([text for kind, text in statement.tokens if kind not in (END, EXEC)])
-    return decode(text, statement.codec).strip()
+    first = statement.tokens[0]
+    gate = first[1].decode("ascii") if first[0] == EXEC else ""
+    return AccountText(statement.line, decode(text, statement.codec).strip(), gate)

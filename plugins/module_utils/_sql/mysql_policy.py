@@ -66,7 +66,8 @@ _BY_KIND = {
 _GLOBAL = frozenset((b"GLOBAL", b"PERSIST", b"PERSIST_ONLY"))
 _NOT_OURS = frozenset((b"SQL_LOG_BIN", b"TRANSACTION"))
 #: what the dump programs of Percona Server and MariaDB write for themselves
-_OF_TOOLS = (b"rocksdb", b"SET ROLE ", b"ENABLED_ROLE", b"mariadb_dump_import_role", b"@current_role")
+_OF_TOOLS = (b"rocksdb", b"SET ROLE ", b"@current_role")
+_DUMP_ROLE = b"MARIADB_DUMP_IMPORT_ROLE"
 
 
 def policy_of(statement: Statement) -> Policy:
@@ -84,7 +85,7 @@ def policy_of(statement: Statement) -> Policy:
         return _IGNORE
     if kind == "create_routine" and b"SONAME" in words:
         return Policy(OMIT, "loads a library into the server")
-    if kind in ROLE_KINDS and _is_of_tools(statement):
+    if kind in ROLE_KINDS and _is_of_dump_program(words):
         return _IGNORE
     return _BY_KIND.get(kind) or Policy(REFUSE, "is none that a dump of databases needs, and what it does is not known")
 
@@ -126,3 +127,9 @@ def _query(statement: Statement) -> Policy:
 def _is_of_tools(statement: Statement) -> bool:
     text = b"".join(text for kind, text in statement.tokens[:60] if kind != STRING or len(text) < 400)
     return any(mark in text for mark in _OF_TOOLS)
+
+
+def _is_of_dump_program(words: list[bytes]) -> bool:
+    """The role that mariadb-dump makes for the time of loading; other roles are made WITH ADMIN of it."""
+    before = words[: words.index(b"WITH")] if b"WITH" in words else words
+    return _DUMP_ROLE in before

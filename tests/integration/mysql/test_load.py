@@ -324,6 +324,101 @@ def test_an_export_that_names_no_database_loads_under_the_name_that_is_given(
     assert target.sql("SELECT named.twice(id), v FROM named.t") == [(2, "a"), (4, None)]
 
 
+HEIDISQL = """-- --------------------------------------------------------
+-- HeidiSQL Version:             12.6.0.6765
+/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;
+/*!40101 SET NAMES utf8 */;
+/*!50503 SET NAMES utf8mb4 */;
+/*!40103 SET @OLD_TIME_ZONE=@@TIME_ZONE */;
+/*!40103 SET TIME_ZONE='+00:00' */;
+/*!40014 SET @OLD_FOREIGN_KEY_CHECKS=@@FOREIGN_KEY_CHECKS, FOREIGN_KEY_CHECKS=0 */;
+/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;
+/*!40111 SET @OLD_SQL_NOTES=@@SQL_NOTES, SQL_NOTES=0 */;
+
+CREATE DATABASE IF NOT EXISTS `desk` /*!40100 DEFAULT CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci */;
+USE `desk`;
+
+CREATE TABLE IF NOT EXISTS `t` (
+  `a` int(11) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3;
+
+INSERT INTO `t` (`a`) VALUES
+\t(0),
+\t(1);
+
+DELIMITER //
+CREATE EVENT `e` ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 00:00:00' ON COMPLETION NOT PRESERVE ENABLE DO DELETE FROM t//
+DELIMITER ;
+CREATE TABLE `v` (
+\t`a` INT(11) NOT NULL
+) ENGINE=MyISAM;
+DROP TABLE IF EXISTS `v`;
+CREATE ALGORITHM=UNDEFINED SQL SECURITY DEFINER VIEW `v` AS select `desk`.`t`.`a` AS `a` from `t` ;
+
+/*!40103 SET TIME_ZONE=IFNULL(@OLD_TIME_ZONE, 'system') */;
+/*!40101 SET SQL_MODE=IFNULL(@OLD_SQL_MODE, '') */;
+/*!40014 SET FOREIGN_KEY_CHECKS=IFNULL(@OLD_FOREIGN_KEY_CHECKS, 1) */;
+/*!40111 SET SQL_NOTES=IFNULL(@OLD_SQL_NOTES, 1) */;
+"""
+
+
+def test_an_export_of_heidisql_loads(target: MariaDBServer, tmp_path: Path) -> None:
+    content = HEIDISQL.replace("\n", "\r\n").encode()
+    load(target, written(tmp_path / "desk.sql", content), target="lap")
+    assert target.sql("SELECT a FROM lap.v ORDER BY 1") == [(0,), (1,)]
+    assert target.sql("SELECT event_schema, status FROM information_schema.events") == [("lap", "ENABLED")]
+
+
+MYSQL_8 = """-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)
+/*!50503 SET NAMES utf8mb4 */;
+/*!50606 SET @OLD_INNODB_STATS_AUTO_RECALC=@@INNODB_STATS_AUTO_RECALC */;
+/*!50606 SET GLOBAL INNODB_STATS_AUTO_RECALC=OFF */;
+/*!50717 SELECT COUNT(*) INTO @rocksdb_has_p_s_session_variables FROM INFORMATION_SCHEMA.TABLES */;
+/*!50717 SET @rocksdb_get_is_supported = IF (@rocksdb_has_p_s_session_variables, 'SELECT 1', 'SELECT 0') */;
+/*!50717 PREPARE s FROM @rocksdb_get_is_supported */;
+/*!50717 EXECUTE s */;
+/*!50717 DEALLOCATE PREPARE s */;
+CREATE DATABASE /*!32312 IF NOT EXISTS*/ `eight` /*!40100 DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin */ /*!80016 DEFAULT ENCRYPTION='N' */;
+USE `eight`;
+/*!50503 SET character_set_client = utf8mb4 */;
+CREATE TABLE `t` (
+  `a` int NOT NULL AUTO_INCREMENT,
+  `b` varchar(9) COLLATE utf8mb4_bin DEFAULT NULL /*!80023 INVISIBLE */,
+  PRIMARY KEY (`a`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+LOCK TABLES `t` WRITE;
+INSERT INTO `t` (`a`, `b`) VALUES (1,_binary 'x\\'');
+UNLOCK TABLES;
+/*!50106 SET @save_time_zone= @@TIME_ZONE */ ;
+-- Dump completed on 2026-01-13 15:54:40
+"""
+
+
+def test_m15_a_dump_of_mysql_8_loads_into_mariadb_where_it_can(target: MariaDBServer, tmp_path: Path) -> None:
+    load(target, written(tmp_path / "dump", MYSQL_8.encode()))
+    assert target.sql("SELECT a, b FROM eight.t") == [(1, "x'")]
+    wrong = MYSQL_8.replace("utf8mb4_bin DEFAULT", "utf8mb4_0900_as_cs DEFAULT")
+    with pytest.raises(BackupError, match=r"utf8mb4_0900_as_cs \(table t in line 13\)"):
+        load(target, written(tmp_path / "dump", wrong.encode()), target="nine", check=True)
+
+
+@pytest.mark.parametrize("charset", ["gbk", "sjis", "big5"])
+def test_m29_second_bytes_that_look_like_quotes_or_backslashes(
+    source: MariaDBServer, target: MariaDBServer, tmp_path: Path, charset: str
+) -> None:
+    letters = {"gbk": "誠\u4e02", "sjis": "表ソ", "big5": "功許"}[charset]
+    source.sql(f"CREATE DATABASE far CHARACTER SET {charset}")
+    source.sql("CREATE TABLE far.t (a VARCHAR(20), b BLOB)")
+    source.sql("INSERT INTO far.t VALUES (%s, %s), (%s, '')", letters, (letters + "';").encode("utf-8"), letters * 3)
+    command = ["mariadb-dump", *source.client_options(), f"--default-character-set={charset}", "--databases", "far"]
+    dump = subprocess.run(command, check=True, capture_output=True).stdout
+    assert letters.encode(charset) in dump
+    load(target, written(tmp_path / "dump", dump), target="near")
+    assert target.sql("SELECT a, b FROM near.t ORDER BY LENGTH(a)") == source.sql(
+        "SELECT a, b FROM far.t ORDER BY LENGTH(a)"
+    )
+
+
 def test_m09_events_wake_when_the_database_has_its_name_and_not_before(
     fresh_mariadb: Callable[..., MariaDBServer], tmp_path: Path
 ) -> None:

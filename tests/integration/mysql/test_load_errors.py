@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_m21_every_statement_that_fails_is_named_with_its_line(
 def test_m20_a_row_that_would_not_be_what_it_was_is_an_error(
     target: MariaDBServer, tmp_path: Path, column: str, value: str, message: str
 ) -> None:
-    dump = f"SET sql_mode = '';\nCREATE TABLE t (a {column});\nINSERT INTO t VALUES\n ({value}), ({value});\n"
+    dump = f"SET sql_mode = '', sql_notes = 0;\nCREATE TABLE t (a {column});\nINSERT INTO t VALUES\n ({value}), ({value});\n"
     text = refused(target, tmp_path / "dump", dump.encode("latin-1"), target="shop")
     assert "line 3: INSERT INTO t VALUES" in text
     assert "the row would not be what it was" in text
@@ -189,6 +190,22 @@ def test_m07_accounts_of_a_dump_are_made_when_asked(target: MariaDBServer, tmp_p
     assert "GRANT SELECT ON `c\\_d`.* TO `app`@`%`" in grants
     assert "GRANT INSERT (`a`) ON `c_d`.`t` TO `readers`" in {row[0] for row in target.sql("SHOW GRANTS FOR readers")}
     target.sql("DROP USER app; DROP ROLE readers")
+
+
+def test_m07_the_accounts_that_mariadb_dump_writes_are_made_once(
+    two_servers: tuple[MariaDBServer, MariaDBServer], tmp_path: Path
+) -> None:
+    source, target = two_servers
+    source.sql("CREATE ROLE r; CREATE USER a IDENTIFIED BY 'x'; GRANT r TO a; SET DEFAULT ROLE r FOR a")
+    source.sql("CREATE DATABASE d; GRANT SELECT ON d.* TO r")
+    command = ["mariadb-dump", *source.client_options(), "--system=users"]
+    dump = subprocess.run(command, check=True, capture_output=True).stdout
+    result = load(target, tmp_path / "dump", dump, roles="all")
+    assert {"create role r", "create user 'a'@'%'"} <= set(result["roles"])
+    for account in ("a", "r"):
+        assert target.sql(f"SHOW GRANTS FOR {account}") == source.sql(f"SHOW GRANTS FOR {account}")
+    assert load(target, tmp_path / "dump", dump, roles="all")["changed"] is False
+    assert target.sql("SELECT user FROM mysql.user WHERE user LIKE '%dump%'") == []
 
 
 def test_a_dump_that_is_cut_off_is_not_loaded(target: MariaDBServer, tmp_path: Path) -> None:

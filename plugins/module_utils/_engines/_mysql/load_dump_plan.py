@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Optional
@@ -21,6 +22,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     error_number,
     explaining,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import (
     global_privileges,
     inspect,
@@ -41,6 +43,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import (
     Account,
     account_in_use,
+    quoted,
     read_accounts,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import DumpSource, LoadPlan, LoadRequest
@@ -54,6 +57,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Backup
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
     CREATE_ROLE,
     CREATE_USER,
+    DEFAULT_ROLE,
     AccountStatement,
     Name,
     parse_account_statement,
@@ -84,6 +88,10 @@ _FOR_ROLES: Mapping[str, str] = {"CREATE USER": "to make accounts"}
 _UNKNOWN_COLLATION, _UNKNOWN_CHARSET = 1273, 1115
 _ENGINE_ALIASES = {"merge": "mrg_myisam", "heap": "memory", "innobase": "innodb", "ndb": "ndbcluster"}
 _TOLD = 20
+#: The opening of an executable comment: MariaDB's M, the version.
+_GATE = re.compile(r"/\*(M?)!(\d{5,6})?")
+_MYSQL_ONLY = 50700
+_SYSTEM_ACCOUNTS = frozenset(("mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema"))
 
 
 @dataclass(frozen=True)
@@ -326,23 +334,24 @@ def _accounts(
     databases: dict[str, str] = {}
     for source, names in zip(request.sources, chosen):
         databases.update({old: new for old, new in names.items() if old})
-        found = source.inventory.mysql.accounts if source.inventory is not None else []
+        texts = source.inventory.mysql.accounts if source.inventory is not None else []
+        found = [item for item in texts if _is_for(server.flavour, item.gate)]
         if not found:
             continue
         if request.roles == "none":
             warnings.append(
                 f"{source.part.label}: {len(found)} statements about accounts are left out (roles: none), the first in line "
-                f"{found[0][0]}."
+                f"{found[0].line}."
             )
             continue
-        for line, text in found:
-            statement = _parsed(text)
+        for item in found:
+            statement = _parsed(item.text)
             if statement is None:
-                words = " ".join(text.split()[:2])
+                words = " ".join(item.text.split()[:2])
                 warnings.append(
-                    f"{source.part.label}, line {line}: {words} …: left out, apply it by hand if it is needed."
+                    f"{source.part.label}, line {item.line}: {words} …: left out, apply it by hand if it is needed."
                 )
-            else:
+            elif _is_wanted(server.flavour, statement):
                 recorded.append(statement)
     if request.roles == "referenced":
         recorded = _referenced(recorded, databases, _definer_names(request, chosen))
@@ -351,13 +360,42 @@ def _accounts(
     return plan_accounts(recorded, present, server.flavour, in_use, databases), warnings
 
 
+def _is_for(flavour: Flavour, gate: str) -> bool:
+    """Whether a server executes an executable comment that begins so."""
+    match = _GATE.fullmatch(gate)
+    if match is None:
+        return True
+    version = int(match.group(2) or 0)
+    if match.group(1):
+        return flavour.is_mariadb and _as_number(flavour) >= version
+    # MariaDB passes over what is meant for MySQL from 5.7 on.
+    return version < _MYSQL_ONLY if flavour.is_mariadb else _as_number(flavour) >= version
+
+
+def _as_number(flavour: Flavour) -> int:
+    major, minor, patch = flavour.number[:3]
+    return major * 10000 + minor * 100 + patch
+
+
+def _is_wanted(flavour: Flavour, statement: AccountStatement) -> bool:
+    """Whether a statement says anything about an account that is no server's own."""
+    grantee = statement.grantee
+    if (grantee.user, grantee.host) in flavour.system_accounts or grantee.user in _SYSTEM_ACCOUNTS:
+        return False
+    nothing = statement.level == DEFAULT_ROLE and statement.other == Name("NONE", None)
+    return statement.privileges != ("USAGE",) and not nothing
+
+
 def _parsed(text: str) -> Optional[AccountStatement]:
     try:
         statement = parse_account_statement(text)
     except BackupError:
         return None
     # Several accounts in one statement: only the first would be taken.
-    several = statement.level in (CREATE_USER, CREATE_ROLE) and "," in text.partition("IDENTIFIED")[0]
+    if statement.level == CREATE_ROLE:
+        # as the server's roles are written, so that one that is there is known
+        return replace(statement, text=f"CREATE ROLE IF NOT EXISTS {quoted(statement.grantee)}")
+    several = statement.level == CREATE_USER and "," in text.partition("IDENTIFIED")[0]
     return None if several else statement
 
 

@@ -38,7 +38,7 @@ _ENVIRONMENT = (
     "foreign_key_checks",
 )
 #: What dumps switch and this collection decides. Unique keys are checked: an error then stands where it belongs.
-_OURS = "SET SESSION autocommit = 0, unique_checks = 1, foreign_key_checks = 0"
+_OURS = "SET SESSION autocommit = 0, unique_checks = 1, foreign_key_checks = 0, sql_notes = 1"
 
 
 @dataclass(frozen=True)
