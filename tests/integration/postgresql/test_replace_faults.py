@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 
@@ -75,6 +74,12 @@ def check(standing: Standing) -> list[str]:
     return states
 
 
+def after(seconds: float) -> Callable[[], bool]:
+    """Whether some time has passed from now on."""
+    moment = time.monotonic() + seconds
+    return lambda: time.monotonic() > moment
+
+
 def run(standing: Standing) -> subprocess.Popen[str]:
     server = standing.server
     argv = [sys.executable, "-c", REPLACE_FOR_EVER, standing.made.reader.directory, str(server.socket_dir)]
@@ -119,20 +124,25 @@ def test_f14_killed_while_it_waits_to_rename_nothing_is_renamed_later(standing: 
 
 
 def test_f14_server_killed_at_any_moment_the_live_name_is_wholly_old_or_new(standing: Standing) -> None:
+    server = standing.server
     began = time.monotonic()
     standing.replace(standing.request())
     took = time.monotonic() - began
-    for number in range(KILLS):
+
+    def renamed() -> bool:
+        return bool(server.value("SELECT count(*) FROM pg_database WHERE datname ~ '__before_'"))
+
+    for number in range(KILLS + 2):
         standing.reset()
-        timer = threading.Timer(took * (number + 0.5) / KILLS, standing.server.kill)
-        timer.start()
         said = None
-        try:
-            standing.replace(standing.request())
-        except BackupError as error:
-            said = str(error)
-        timer.join()
-        start_again(standing.server)
+        with soon(renamed if number >= KILLS else after(took * (number + 0.5) / KILLS), server.kill):
+            try:
+                standing.replace(standing.request())
+            except BackupError as error:
+                said = str(error)
+        if server.running():
+            server.kill()
+        start_again(server)
         states = dict(zip(standing.names, check(standing)))
         for name, state in states.items():
             if said is None or f"{name!r} is the restored database already" in said:
