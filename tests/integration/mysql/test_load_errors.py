@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import threading
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult
 
-from tests.integration.modules.harness import call, until
+from tests.integration.modules.harness import Workplace, call, until
 from tests.integration.mysql.conftest import databases_of, drop_all
 from tests.support.mariadb import MariaDBServer
 
@@ -266,6 +267,39 @@ def test_m18_a_statement_that_is_too_long_for_the_server_is_said(
     assert "max_allowed_packet" in text
     rows = b",".join(b"('" + b"x" * 1000 + b"')" for _number in range(1030))
     load(server, tmp_path / "dump", b"CREATE TABLE t (a TEXT);\nINSERT INTO t VALUES " + rows + b";\n", target="shop")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_f18_a_load_that_is_killed_leaves_the_name_alone(
+    target: MariaDBServer, reachable_tmp: Path, number: signal.Signals
+) -> None:
+    target.sql("CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1)")
+    dump = b"CREATE TABLE t (a INT);\nINSERT INTO t VALUES (2);\nINSERT INTO t SELECT SLEEP(60);\n"
+    (reachable_tmp / "dump").write_bytes(dump)
+    (reachable_tmp / "packed").write_bytes(
+        subprocess.run(["zstd", "-q"], input=dump, check=True, capture_output=True).stdout
+    )
+    work = Workplace(reachable_tmp)
+    options = {"src": str(reachable_tmp / "packed"), "target": "shop", "roles": "none", "if_exists": "replace"}
+    sleeping = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'INSERT INTO t SELECT SLEEP%'"
+    with work.started("restore", **target.login(), **options) as process:
+        until(lambda: target.value(sleeping), "the load waits")
+        process.send_signal(number)
+        process.wait(60)
+    assert target.sql("SELECT a FROM shop.t") == [(1,)]
+    until(lambda: not work.processes(), "every process has ended")
+    if number == signal.SIGTERM:
+        assert databases_of(target) == ["shop"]
+    else:
+        assert len(databases_of(target)) == 2
+        for (connection,) in target.sql(
+            f"SELECT id FROM information_schema.processlist WHERE {sleeping.partition('WHERE')[2]}"
+        ):
+            target.sql(f"KILL {connection}")
+    until(lambda: not target.value(sleeping), "its statement has ended")
+    load(target, reachable_tmp / "good", b"CREATE TABLE t (a INT);\n", target="fine")
+    assert databases_of(target) == ["fine", "shop"]
+    assert target.sql("SELECT a FROM shop.t") == [(1,)]
 
 
 def test_f18_a_server_that_dies_in_the_middle_is_said_and_the_next_run_cleans_up(
