@@ -295,6 +295,7 @@ def test_a_name_in_front_of_schema_and_table_follows(target: PostgresServer, tmp
     text = (
         "CREATE DATABASE site ENCODING 'UTF8';\nALTER DATABASE site SET work_mem = '7MB';\n"
         "COMMENT ON DATABASE site IS 'site';\nALTER ROLE ghost IN DATABASE site SET work_mem = '1MB';\nCREATE TABLE site.public.site (site text);\n"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid();\nCOPY site.public.site TO stdout;\n"
         "INSERT INTO site.public.site VALUES ('site.public.site');\nINSERT INTO site.public.site VALUES ('x');\n"
         "CREATE VIEW v AS SELECT site.site AS site FROM site.public.site;\n"
     )
@@ -377,12 +378,12 @@ def test_errors_name_their_line_and_all_of_them_are_found(untouched: PostgresSer
     assert outcome.error_count == len(outcome.errors) == 6
     assert [error.line for error in outcome.errors] == [4, 7, 10, 13, 16, 17]
     texts = told(outcome)
-    assert 'line 4: COPY t (id, b) FROM stdin;: invalid input syntax for type integer: "secret"' in texts[0]
+    assert 'line 4: COPY t (id, b) FROM stdin: invalid input syntax for type integer: "secret"' in texts[0]
     assert 'type "nonsense" does not exist' in texts[1]
     assert "Key (id)=(11) already exists." in texts[2]
     assert "division by zero" in texts[3]
     assert "secret" not in texts[4]
-    assert texts[5].endswith("DO '…';: no ask (PL/pgSQL function inline_code_block line 3 at RAISE)")
+    assert texts[5].endswith("DO '…': no ask (PL/pgSQL function inline_code_block line 3 at RAISE)")
     few = load(untouched, path, {"": "broken"}, on_error="continue", error_limit=2)
     assert (len(few.errors), few.error_count) == (2, 6)
 

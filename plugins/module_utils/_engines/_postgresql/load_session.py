@@ -248,7 +248,7 @@ class Sender:
 
     def _failed(self, error: Exception, statement: Statement, line: int = 0) -> None:
         self._code(error)
-        self._errors.add(StatementError(self._label, line or statement.line, statement.head, told(error)))
+        self._errors.add(StatementError(self._label, line or statement.line, statement.head.rstrip(" ;"), told(error)))
 
     def _code(self, error: Exception) -> str:
         """SQLSTATE of an error of a statement; raises if it is about the session."""

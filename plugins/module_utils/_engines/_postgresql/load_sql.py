@@ -14,6 +14,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     again,
     conforming_of,
     is_event_trigger,
+    is_of_server,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
@@ -184,8 +185,8 @@ class PlainLoad:
     # what to do with it
 
     def _whole(self, statement: Statement) -> None:
-        if statement.kind == "copy" and b"STDOUT" in statement.words:
-            # It would print rows.
+        if is_of_server(statement) or (statement.kind == "copy" and b"STDOUT" in statement.words):
+            # It would reach beyond the shadow, or print rows.
             return
         original = statement
         if statement.kind.startswith(_NAMING):

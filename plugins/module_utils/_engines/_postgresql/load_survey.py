@@ -38,6 +38,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
 _MOST = 1000
 _FLAGS = {"ALLOW_CONNECTIONS": "allow_connections", "IS_TEMPLATE": "is_template"}
 _YES = frozenset(("true", "on", "1", "yes"))
+_OF_SERVER = frozenset(
+    (b"PG_TERMINATE_BACKEND", b"PG_CANCEL_BACKEND", b"PG_RELOAD_CONF", b"PG_PROMOTE", b"PG_ROTATE_LOGFILE")
+)
 #: Kinds that may name roles besides those of grants and owners.
 _NAMING = ("grant", "revoke", "alter_", "create_schema", "create_policy", "create_user_mapping")
 
@@ -308,6 +311,8 @@ class Surveyor:
             database.public |= subject is not None and subject.names == ("public",) and b"IF" not in statement.words[:4]
         elif is_event_trigger(statement):
             database.event_triggers = True
+        elif is_of_server(statement):
+            self._warn(f"line {statement.line}: left out, it is about the whole server: {statement.head}")
         if kind.startswith(_NAMING):
             self._note_roles(self._repair(statement, True), database)
         if self._renamer.names and not kind.startswith(("copy", "insert")):
@@ -332,6 +337,11 @@ class Surveyor:
         for name in role_names(statement):
             if len(database.roles) < _MOST:
                 database.roles.setdefault(name, statement.line)
+
+
+def is_of_server(statement: Statement) -> bool:
+    """Whether a query does something to the server or to other sessions, as scripts do before they drop a database."""
+    return statement.kind == "select" and not _OF_SERVER.isdisjoint(statement.words)
 
 
 def is_event_trigger(statement: Statement) -> bool:
