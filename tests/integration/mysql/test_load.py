@@ -419,6 +419,18 @@ def test_m29_second_bytes_that_look_like_quotes_or_backslashes(
     )
 
 
+def test_m19_a_server_without_capitals_in_names_keeps_its_own_database(
+    fresh_mariadb: Callable[..., MariaDBServer], tmp_path: Path
+) -> None:
+    server = fresh_mariadb(settings={"lower_case_table_names": "1"})
+    server.sql("CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1)")
+    dump = b"CREATE DATABASE Shop; USE Shop;\nCREATE TABLE T (a INT);\nINSERT INTO SHOP.T VALUES (2);\n"
+    dump += b"DELETE FROM shop.t WHERE a = 1;\nCREATE VIEW v AS SELECT a FROM sHOP.t;\n"
+    load(server, written(tmp_path / "dump", dump), databases=["Shop"], target="copy")
+    assert server.sql("SELECT a FROM shop.t") == [(1,)]
+    assert server.sql("SELECT a FROM copy.v") == [(2,)]
+
+
 def test_m09_events_wake_when_the_database_has_its_name_and_not_before(
     fresh_mariadb: Callable[..., MariaDBServer], tmp_path: Path
 ) -> None:

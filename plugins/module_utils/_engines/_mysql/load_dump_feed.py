@@ -106,6 +106,7 @@ class Feed:
         unnamed: recorded name of the database that statements without a database belong to; None for none.
         longest: the longest statement that the server takes, in bytes.
         sql_mode: that the session begins with.
+        ignore_case: the server does not tell names of databases apart by their case.
     """
 
     def __init__(
@@ -115,13 +116,15 @@ class Feed:
         unnamed: Optional[str],
         longest: int,
         sql_mode: str = "",
+        ignore_case: bool = False,
     ) -> None:
         self._names = names
         self._unnamed = unnamed
         self._longest = longest
         self.size = 0
         self._splitter = _OneByOne(self._counted(chunks), sql_mode)
-        self._renamer = MySQLRenamer({old: new for old, new in names.items() if old})
+        self._renamer = MySQLRenamer({old: new for old, new in names.items() if old}, ignore_case)
+        self._folded = {name.lower(): name for name in names} if ignore_case else {}
         self._condition = threading.Condition()
         self._queue: deque[list[Unit]] = deque()
         self._waiting = 0
@@ -274,11 +277,10 @@ class Feed:
         policy: Policy = policy_of(statement)
         if policy.action not in (EXECUTE, SETTING, DATABASE):
             return None
-        named = database_of(statement, MYSQL)
-        database = named if named is not None else self._unnamed
+        database = self._recorded(database_of(statement, MYSQL))
         if policy.action != SETTING and database not in self._names:
             return None
-        current = statement.database if statement.database is not None else self._unnamed
+        current = self._recorded(statement.database)
         unit = Unit(
             statement.kind,
             policy.action,
@@ -294,6 +296,12 @@ class Feed:
         unit.problem = self._foreign(statement)
         return unit
 
+    def _recorded(self, name: Optional[str]) -> Optional[str]:
+        """The database that is meant where a statement names one, or none."""
+        if name is None:
+            return self._unnamed
+        return name if name in self._names else self._folded.get(name.lower(), name)
+
     def _foreign(self, statement: Statement) -> str:
         """Why a statement may not run: it changes a database that is not loaded."""
         changing = statement.kind.startswith(_CHANGING) or (
@@ -305,7 +313,7 @@ class Feed:
         places.feed(statement)
         for place in places.places:
             name = decode_mysql(statement.tokens[place.index], statement.codec) if place.sort == "database" else None
-            if name is not None and name not in self._names:
+            if name is not None and self._recorded(name) not in self._names:
                 return f"it would change the database {name!r}, which is not loaded: it was not executed"
         return ""
 

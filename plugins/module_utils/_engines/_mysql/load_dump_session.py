@@ -84,6 +84,7 @@ class DumpSession:
         self._raw: Any = self._session.raw
         self.id = self._session.id
         self.longest = int(self._session.value("SELECT @@max_allowed_packet")) - 1
+        self.ignore_case = int(self._session.value("SELECT @@lower_case_table_names")) != 0
         self.sql_mode = str(self._session.value("SELECT @@sql_mode"))
         if any(_READING.fullmatch(word) for word in self.sql_mode.split(",")):
             self.sql_mode = ""

@@ -150,7 +150,8 @@ class Shadows:
         self._by_name.update({item.shadow: item for item in shadows.values()})
         names = {recorded: item.shadow for recorded, item in shadows.items()}
         self._session.reset()
-        feed = Feed(source.part.chunks(), names, unnamed, self._session.longest, self._session.sql_mode)
+        session = self._session
+        feed = Feed(source.part.chunks(), names, unnamed, session.longest, session.sql_mode, session.ignore_case)
         line = 0
         try:
             for unit in feed:
