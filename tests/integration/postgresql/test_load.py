@@ -242,12 +242,13 @@ def test_only_chosen_databases_and_the_roles_that_they_need(
 ) -> None:
     text = (
         "CREATE ROLE app LOGIN PASSWORD 'one';\nCREATE ROLE boss;\nCREATE ROLE stranger;\nGRANT boss TO app;\n"
+        "GRANT pg_of_newer_versions TO app;\n"
         "CREATE DATABASE a OWNER app;\nCREATE DATABASE b OWNER stranger;\n"
         "\\connect a\nCREATE TABLE t (a int);\n\\connect b\nCREATE TABLE broken (a nonsense);\nCOPY x FROM stdin;\n1\n\\.\n"
     )
     server, path = fresh_pg(), written(tmp_path, text)
     problems = plan(server, path, {"a": "c"}, roles="none").problems
-    assert "roles that the database 'a' names, first in line 5 do not exist: app" in problems[0]
+    assert "roles that the database 'a' names, first in line 6 do not exist: app" in problems[0]
     assert "Restore the roles too" in problems[0]
     outcome = load(server, path, {"a": "c"}, roles="referenced")
     assert sorted(outcome.roles) == ["alter role app", "create role app", "create role boss", "grant boss to app"] or (

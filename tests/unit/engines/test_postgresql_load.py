@@ -10,13 +10,18 @@ from collections.abc import Sequence
 
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_archive import errors_in
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_database import statements_for
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_roles import DumpedRoles
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_sql import boundary
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import Said, Surveyor
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import (
+    DumpedDatabase,
+    Said,
+    Surveyor,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_words import Words, setting_of
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import Archives, Source
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import Membership, Role, Roles
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import ProcessError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_splitter import PostgresSplitter
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import Statement
 
@@ -98,6 +103,7 @@ ALTER DATABASE a OWNER TO p;
 ALTER DATABASE a WITH IS_TEMPLATE true CONNECTION LIMIT 4;
 ALTER DATABASE a SET TABLESPACE fast;
 ALTER DATABASE a RENAME TO b;
+GRANT CONNECT ON DATABASE a, b TO c;
 UPDATE pg_catalog.pg_database SET datistemplate = false WHERE datname = 'a';
 \connect a
 ALTER DEFAULT PRIVILEGES FOR ROLE q GRANT SELECT ON TABLES TO r;
@@ -113,7 +119,19 @@ SET SESSION AUTHORIZATION 'u';
         "tablespace": "fast",
     }
     assert set(found.roles) == {"o", "p", "q", "r", "s", "u"}
-    assert survey.warnings == ["dump, line 6: left out: ALTER DATABASE a RENAME TO b;"]
+    assert survey.warnings == [
+        "dump, line 6: left out: ALTER DATABASE a RENAME TO b;",
+        "dump, line 7: left out, it names several databases: GRANT CONNECT ON DATABASE a, b TO c;",
+    ]
+
+
+def test_no_statement_reaches_a_database_of_another_name() -> None:
+    said = statements("GRANT CONNECT ON DATABASE a TO b")
+    found = DumpedDatabase("a", statements=said)
+    assert statements_for(found, "shadow", frozenset()) == ["GRANT CONNECT ON DATABASE shadow TO b"]
+    found = DumpedDatabase("x", statements=said)
+    with pytest.raises(BackupError, match="Line 1 of the dump cannot be applied to another name"):
+        statements_for(found, "shadow", frozenset())
 
 
 def test_errors_of_pg_restore_never_show_statements() -> None:

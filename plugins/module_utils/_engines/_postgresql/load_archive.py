@@ -39,6 +39,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE,
 FORMS = {PG_CUSTOM: "custom", PG_TAR: "tar", PG_DIRECTORY: "directory"}
 _ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+)")
 _COMMAND = "Command was: "
+_UNKNOWN_TIMEOUT = 'unrecognized configuration parameter "transaction_timeout"'
 _FURTHER = ("DETAIL:", "HINT:", "CONTEXT:")
 _IGNORED = re.compile(r"errors ignored on restore: (\d+)")
 _SAID = re.compile(r"^pg_restore: error: (?:could not execute query: )?(?:ERROR:  )?(.*)")
@@ -155,5 +156,8 @@ def errors_in(said: str, label: str) -> tuple[list[StatementError], int]:
             found[-1] = replace(found[-1], head=head or "pg_restore")
         elif found and line.startswith(_FURTHER):
             found[-1] = replace(found[-1], message=f"{found[-1].message} {line.strip()}")
+    # The one error that is no loss, see `pg_restore`.
+    harmless = sum(_UNKNOWN_TIMEOUT in error.message for error in found)
+    found = [error for error in found if _UNKNOWN_TIMEOUT not in error.message]
     count = _IGNORED.search(said)
-    return found, max(len(found), int(count[1]) if count else 0)
+    return found, max(len(found), int(count[1]) - harmless if count else 0)

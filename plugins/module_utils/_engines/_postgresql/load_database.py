@@ -13,8 +13,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import (
     DumpedDatabase,
     Said,
+    again,
+    databases_named,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import DEFAULT_TABLESPACE
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_rename import PostgresRenamer
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_roles import role_names
 
@@ -108,12 +111,19 @@ def statements_for(found: DumpedDatabase, shadow: str, roles: frozenset[str]) ->
     for item in found.statements:
         if item.statement.kind == "alter_role_in_database" and not roles.issuperset(role_names(item.statement)):
             continue
-        sql += _spelled(item, renamer)
+        sql += _spelled(item, renamer, shadow)
     return sql
 
 
-def _spelled(item: Said, renamer: PostgresRenamer) -> list[str]:
-    text = renamer.apply(item.statement).decode(item.statement.codec, "surrogateescape").strip().rstrip(";")
+def _spelled(item: Said, renamer: PostgresRenamer, shadow: str) -> list[str]:
+    renamed = renamer.apply(item.statement)
+    if databases_named(again(item.statement, renamed, item.conforming)) != [shadow]:
+        # Whatever the reason: it would change another database.
+        raise BackupError(
+            f"Line {item.statement.line} of the dump cannot be applied to another name: {item.statement.head}",
+            "remove it from the dump, and do by hand what it says",
+        )
+    text = renamed.decode(item.statement.codec, "surrogateescape").strip().rstrip(";")
     if item.conforming:
         return [text]
     return ["SET LOCAL standard_conforming_strings = off", text, "SET LOCAL standard_conforming_strings = on"]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._dumps.detect import SQL
@@ -116,9 +116,9 @@ class LoadPlanner:
         for number, source in enumerate(self._request.sources):
             self._source(source, targets, surveys[number] if surveys is not None else None)
         recorded = self._roles()
-        planned.roles = roles_restore.changes(recorded, self._existing)
         rows = self._session.execute("SELECT rolname FROM pg_catalog.pg_roles")
         planned.names = frozenset(row[0] for row in rows) | recorded.names
+        planned.roles = roles_restore.changes(self._possible(recorded), self._existing)
         planned.problems += self._privileges()
         for item in planned.sources:
             for key in item.targets.databases:
@@ -209,6 +209,15 @@ class LoadPlanner:
                 " they are applied with roles: all, or roles: referenced."
             )
         return Roles(recorded.version)
+
+    def _possible(self, recorded: Roles) -> Roles:
+        """The roles without memberships that cannot be, as those in predefined roles of newer versions."""
+        names = self._planned.names
+        kept = [item for item in recorded.memberships if {item.role, item.member} <= names]
+        left = [f"{item.role} to {item.member}" for item in recorded.memberships if item not in kept]
+        if left:
+            self._planned.warnings.append(f"Grants of roles that do not exist are left out: {_some(left)}.")
+        return replace(recorded, memberships=kept)
 
     def _moment(self, text: str) -> Optional[str]:
         query = "SELECT %s::pg_catalog.timestamptz::text"

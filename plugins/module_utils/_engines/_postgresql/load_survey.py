@@ -207,7 +207,11 @@ class Surveyor:
 
     def _database(self, statement: Statement, conforming: bool) -> None:
         statement = self._repair(statement, conforming)
-        for name in self._named(statement):
+        names = databases_named(statement)
+        if len(names) > 1:
+            self._warn(f"line {statement.line}: left out, it names several databases: {statement.head}")
+            return
+        for name in names:
             database = self._survey.databases.get(name)
             if database is None:
                 database = self._others.setdefault(name, DumpedDatabase(name))
@@ -222,22 +226,6 @@ class Surveyor:
             elif "_on_" in statement.kind:
                 self._note_roles(statement, database)
                 database.statements.append(Said(statement, conforming))
-
-    def _named(self, statement: Statement) -> list[str]:
-        """The databases that a statement is about."""
-        if statement.kind == "alter_role_in_database":
-            words = Words(statement)
-            while words.left and not words.take("DATABASE"):
-                words.skip()
-            name = words.name()
-            return [] if name is None else [name]
-        if statement.kind.endswith("_on_database"):
-            words = Words(statement)
-            while words.left and not words.take("ON", "DATABASE"):
-                words.skip()
-            return words.names()
-        subject = subject_of(statement, POSTGRES)
-        return [] if subject is None or statement.kind == "update_database" else [subject.names[0]]
 
     def _create(self, statement: Statement, database: DumpedDatabase) -> None:
         unknown: list[str] = []
@@ -347,6 +335,23 @@ def is_of_server(statement: Statement) -> bool:
 def is_event_trigger(statement: Statement) -> bool:
     """Whether a statement makes an event trigger, or says something about one."""
     return statement.kind.endswith("trigger") and b"EVENT" in statement.words[1:4]
+
+
+def databases_named(statement: Statement) -> list[str]:
+    """The databases that a statement on databases as a whole is about."""
+    if statement.kind == "alter_role_in_database":
+        words = Words(statement)
+        while words.left and not words.take("DATABASE"):
+            words.skip()
+        name = words.name()
+        return [] if name is None else [name]
+    if statement.kind.endswith("_on_database"):
+        words = Words(statement)
+        while words.left and not words.take("ON", "DATABASE"):
+            words.skip()
+        return words.names()
+    subject = subject_of(statement, POSTGRES)
+    return [] if subject is None or statement.kind == "update_database" else [subject.names[0]]
 
 
 def conforming_of(splitter: PostgresSplitter) -> bool:
