@@ -45,6 +45,37 @@ options:
     elements: str
     default:
       - "*"
+  schemas:
+    description:
+      - Schemas to restore of each database, as names or patterns, with everything in them. Only of PostgreSQL, and only from a set.
+      - What is chosen comes with all that it depends on in other schemas.
+      - Together with O(tables), what either of them selects.
+      - One that matches nothing is an error.
+    type: list
+    elements: str
+    default: []
+  tables:
+    description:
+      - Tables to restore of each database, as names or patterns, only from a set. One that matches nothing is an error.
+      - For PostgreSQL V(schema.table), or V(table) for one in whatever schema. Views are meant too. A table comes with all that belongs to it, such as
+        keys, indexes, triggers, privileges, sequences and partitions, and with all that it depends on, such as types, functions and extensions.
+      - For MySQL and MariaDB V(table). A table comes with its triggers and sequences. Views, routines and events stay out.
+      - A foreign key to a table that is not restored is left out, with a warning.
+    type: list
+    elements: str
+    default: []
+  content:
+    description:
+      - What of the databases or chosen tables to restore, only from a set.
+      - With V(schema) everything but rows. Sequences and counters are at their start.
+      - With V(data) rows alone, and the values of sequences and counters. The database must exist, and the tables must be there and empty. They are
+        filled in one transaction, with all rows or none. Roles stay as they are, whatever O(roles) says.
+    type: str
+    choices:
+      - all
+      - schema
+      - data
+    default: all
   rename:
     description:
       - New names, a mapping from the recorded name of a database to the name to restore it under.

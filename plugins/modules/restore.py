@@ -80,6 +80,17 @@ EXAMPLES = r"""
       orders: orders_yesterday
     roles: none
 
+- name: Look at two tables as they were, beside the live ones
+  vya.backupdb.restore:
+    engine: postgresql
+    repository: /var/backups/backupdb
+    source: db1
+    instance: main
+    databases: [orders]
+    tables: [items, sales.customer*]
+    target: orders_look
+    roles: none
+
 - name: Load what another tool has dumped, beside the database that it is of
   vya.backupdb.restore:
     engine: mysql
@@ -192,6 +203,40 @@ databases:
       type: float
       returned: not in check mode
       sample: 3.2
+    counted:
+      description: How many tables were found to have as many rows as the proof of the set says, before the database got its name.
+      type: int
+      returned: not in check mode, and when a part of the database was restored with its rows
+      sample: 2
+included:
+  description: What the chosen part of each database comes to.
+  returned: when a part is chosen by O(schemas), O(tables) or O(content)
+  type: list
+  elements: dict
+  contains:
+    recorded:
+      description: Name in the set.
+      type: str
+      returned: success
+      sample: orders
+    tables:
+      description: Tables that were chosen, at most 1000.
+      type: list
+      elements: str
+      returned: success
+      sample: [public.items]
+    needed:
+      description: What comes as well because something chosen depends on it, at most 1000.
+      type: list
+      elements: str
+      returned: success
+      sample: [type public.state, "function public.stamp()"]
+    left_out:
+      description: What belongs to something chosen and cannot come with it, with the reason, at most 1000. Each is a warning too.
+      type: list
+      elements: str
+      returned: success
+      sample: ["the foreign key public.items items_customer_fkey, since public.customers is not chosen"]
 untouched:
   description: Names of databases that the dump is of, and that stayed as they were because it was loaded under other names.
   returned: when O(src) is given

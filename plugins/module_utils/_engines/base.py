@@ -21,6 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign impo
     LoadPlan,
     LoadRequest,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import Included, Part
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import (
     Placement,
     RestoredDatabase,
@@ -165,6 +166,7 @@ class RestoreRequest:
         placement: what happens to what is there already.
         jobs: how much runs at a time, over all databases.
         analyze: compute the planner's statistics afterwards.
+        part: what of each database.
     """
 
     databases: Mapping[str, str]
@@ -172,6 +174,7 @@ class RestoreRequest:
     placement: Placement = field(default_factory=Placement)
     jobs: int = 1
     analyze: bool = True
+    part: Part = field(default_factory=Part)
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,7 @@ class RestorePlan:
         roles: what would happen to each role: ``create role app``, ``alter role app``; nothing for those that are equal.
         problems: what forbids the restore, each a sentence with its remedy.
         warnings: what the operator should know.
+        included: recorded name of each database -> what the part of it comes to; empty where they are restored whole.
     """
 
     info: InstanceInfo
@@ -195,6 +199,7 @@ class RestorePlan:
     roles: Sequence[str] = ()
     problems: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    included: Mapping[str, Included] = field(default_factory=dict)
 
     @property
     def changes(self) -> bool:

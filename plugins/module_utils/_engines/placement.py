@@ -47,12 +47,14 @@ class RestoredDatabase:
         name: its name now.
         seconds: how long it took.
         previous: what the database that had the name before is called now; None where there is none.
+        counted: of a part, how many tables have as many rows as the proof says; None where no rows were compared.
     """
 
     recorded: str
     name: str
     seconds: float
     previous: Optional[str] = None
+    counted: Optional[int] = None
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     RollbackPlanner,
     roll_back,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.rows_only import RowsOnly, fill
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.run_restore import RestoreRun
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.settings import (
     read_settings,
@@ -79,6 +80,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign impo
     LoadPlan,
     LoadRequest,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RollbackPlan, RollbackRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, MissingProgram, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, Database, InstanceInfo, Manifest
@@ -258,6 +260,7 @@ class PostgresqlEngine(Engine):
             roles=roles_restore.texts(planned),
             problems=found.problems,
             warnings=found.warnings,
+            included={name: part.included for name, part in found.parts.items()},
         )
 
     def _preflight(
@@ -288,6 +291,19 @@ class PostgresqlEngine(Engine):
                 done = roles_restore.texts(planned)
         self.close()
         databases = {name: plan.databases[name] for name in found.databases if name in plan.databases}
+        if request.part.content == DATA:
+            filled = [
+                fill(
+                    self._access,
+                    self.reporter,
+                    server,
+                    RowsOnly(reader, name, databases[name], found.parts[name]),
+                    request,
+                )
+                for name in databases
+            ]
+            self.reporter.phase("")
+            return RestoreOutcome(filled, done)
         if not databases or found.tools is None:
             self.reporter.phase("")
             return RestoreOutcome((), done)
@@ -295,7 +311,7 @@ class PostgresqlEngine(Engine):
         team = Team(request.jobs, self._access)
         loader = Loader(self._access, team, self.reporter, server, found.tools, request.analyze, roles)
         run = RestoreRun(self._access, self.reporter, server, loader, team, request.placement)
-        restored = run.restore(reader, databases, found.emptied)
+        restored = run.restore(reader, databases, found.emptied, found.parts)
         self.reporter.phase("")
         return RestoreOutcome(restored, done)
 

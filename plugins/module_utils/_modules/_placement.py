@@ -12,6 +12,13 @@ from datetime import datetime, timezone
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ALL, NONE, REFERENCED
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import (
+    DATA,
+    EVERYTHING,
+    SCHEMA,
+    Included,
+    Part,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import (
     FAIL,
     REPLACE,
@@ -32,6 +39,9 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "if_exists": {"type": "str", "choices": [FAIL, REPLACE, SKIP], "default": FAIL},
     "keep_previous": {"type": "int", "default": 1},
     "disconnect": {"type": "bool", "default": False},
+    "schemas": {"type": "list", "elements": "str", "default": []},
+    "tables": {"type": "list", "elements": "str", "default": []},
+    "content": {"type": "str", "choices": [EVERYTHING, SCHEMA, DATA], "default": EVERYTHING},
     "keep_failed": {"type": "bool", "default": False},
     "analyze": {"type": "bool", "default": True},
 }
@@ -55,6 +65,45 @@ def placement_from(params: Mapping[str, Any], stamp: str) -> Placement:
     if params["keep_previous"] < 0:
         raise UsageError(f"keep_previous is {params['keep_previous']}.", "give 0 or more")
     return Placement(params["if_exists"], params["keep_previous"], params["disconnect"], stamp, params["keep_failed"])
+
+
+def part_from(params: Mapping[str, Any]) -> Part:
+    """What of each database the parameters choose.
+
+    Raises:
+        UsageError: options contradict each other, or the source cannot be taken in parts.
+    """
+    part = Part(tuple(params["schemas"]), tuple(params["tables"]), params["content"])
+    if part.whole:
+        return part
+    if params["src"] is not None:
+        raise UsageError(
+            "Parts of a database (schemas, tables, content) can be chosen only from sets, not from a dump (src).",
+            "restore the whole database under another name with target, and take the part from there;"
+            " whole databases of a dump are chosen with databases",
+        )
+    if part.schemas and params["engine"] != "postgresql":
+        raise UsageError("Only databases of PostgreSQL have schemas.", "choose with tables")
+    if part.content == DATA and params["if_exists"] != FAIL:
+        raise UsageError(
+            f"content: data fills tables of a database that stays, so if_exists: {params['if_exists']} says nothing.",
+            "leave one of the two out",
+        )
+    return part
+
+
+def included(found: Mapping[str, Included], databases: Iterable[str]) -> list[dict[str, Any]]:
+    """What parts of databases come to, for a result."""
+    return [
+        {
+            "recorded": name,
+            "tables": list(found[name].tables[:LIMIT]),
+            "needed": list(found[name].needed[:LIMIT]),
+            "left_out": list(found[name].left_out[:LIMIT]),
+        }
+        for name in sorted(databases)[:LIMIT]
+        if name in found
+    ]
 
 
 def new_names(chosen: Sequence[str], rename: Mapping[str, Any], target: Optional[str] = None) -> dict[str, str]:
@@ -131,7 +180,13 @@ def planned(databases: Mapping[str, str], replaced: Mapping[str, str]) -> list[d
 def done(databases: Iterable[RestoredDatabase]) -> list[dict[str, Any]]:
     """What was restored, for a result."""
     return [
-        {"recorded": item.recorded, "name": item.name, "previous": item.previous, "seconds": round(item.seconds, 3)}
+        {
+            "recorded": item.recorded,
+            "name": item.name,
+            "previous": item.previous,
+            "seconds": round(item.seconds, 3),
+            **({} if item.counted is None else {"counted": item.counted}),
+        }
         for item in list(databases)[:LIMIT]
     ]
 
@@ -142,6 +197,7 @@ def difference(
     replaced: Mapping[str, str],
     kept: Iterable[str],
     roles: Iterable[str],
+    parts: Optional[Mapping[str, Included]] = None,
 ) -> dict[str, str]:
     """The diff of a restore.
 
@@ -151,9 +207,15 @@ def difference(
         replaced: new name -> what the one that has it is called then; empty where it is removed.
         kept: databases that stay.
         roles: what happens to them.
+        parts: recorded name -> what of it comes, where that is not all.
     """
     there = [f"database {name}" for name in sorted({*kept, *replaced})]
     made = [f"database {new}" + (f" (from {old})" if old != new else "") for old, new in sorted(databases.items())]
+    for old, part in sorted((parts or {}).items()):
+        if old in databases:
+            made += [f"{databases[old]}: table {name}" for name in part.tables]
+            made += [f"{databases[old]}: {name}, which that needs" for name in part.needed]
+            made += [f"{databases[old]}: without {text}" for text in part.left_out]
     moved = [f"database {old} (was {name})" for name, old in sorted(replaced.items()) if old]
     return {
         "before_header": address,

@@ -12,7 +12,12 @@ from typing import Any
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
 from ansible_collections.vya.backupdb.plugins.module_utils._modules import _load, restore
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import connection_from
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import difference, planned
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import (
+    difference,
+    included,
+    part_from,
+    planned,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT
 
@@ -35,12 +40,16 @@ def run(request: Request) -> dict[str, Any]:
     """
     defaults = {name: restore.SPEC.options[name].get("default") for name in _ONLY_OF_RESTORE}
     asked = Request({**defaults, **request.params}, check=True, diff=True, reporter=request.reporter)
+    part_from(asked.params)
     if request.params["src"] is not None:
         return _dump(request, asked)
     reader, wanted = restore.prepare(asked)
     with engine_for(request.params["engine"], connection_from(request.params), request.reporter) as engine:
         plan = engine.plan_restore(wanted, reader)
-    return _result(request, {"set": restore.described(reader)}, plan.databases, plan.problems, plan)
+    what: dict[str, Any] = {"set": restore.described(reader)}
+    if not wanted.part.whole:
+        what["included"] = included(plan.included, plan.databases)
+    return _result(request, what, plan.databases, plan.problems, plan)
 
 
 def _dump(request: Request, asked: Request) -> dict[str, Any]:

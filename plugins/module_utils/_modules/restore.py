@@ -10,8 +10,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import RestorePlan, RestoreRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import (
+    NONE,
+    RestorePlan,
+    RestoreRequest,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import CONTINUE, STOP
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._load import load
@@ -29,7 +34,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement i
     OPTIONS,
     difference,
     done,
+    included,
     new_names,
+    part_from,
     placement_from,
     planned,
     select,
@@ -61,6 +68,7 @@ def run(request: Request) -> dict[str, Any]:
         BackupError: it is not possible, and nothing was changed; or it failed, and no database has a final name that
             is not complete.
     """
+    part_from(request.params)
     return load(request) if request.params["src"] is not None else _restore_set(request)
 
 
@@ -82,13 +90,18 @@ def prepare(request: Request) -> tuple[SetReader, RestoreRequest]:
         params["source"], params["instance"], LATEST if params["set"] is None else params["set"]
     )
     check_engine(reader.manifest, params["engine"])
+    part = part_from(params)
     wanted = RestoreRequest(
         databases=new_names(targets(reader, params["databases"]), params["rename"], params["target"]),
-        roles=params["roles"],
+        # Rows belong to no role.
+        roles=NONE if part.content == DATA else params["roles"],
         placement=placement_from(params, reader.manifest.set_id),
         jobs=jobs_from(params),
         analyze=params["analyze"],
+        part=part,
     )
+    if not part.whole and not wanted.databases:
+        raise UsageError("Parts of databases are asked for, and no database is.", "name one with databases")
     for kind in ("roles", "settings"):
         # The plan is made from them.
         reader.verify(reader.artefact(kind))
@@ -115,8 +128,12 @@ def _restore_set(request: Request) -> dict[str, Any]:
             "kept": sorted(plan.skipped)[:LIMIT],
             "roles": list(plan.roles[:LIMIT]),
         }
+        if not wanted.part.whole:
+            result["included"] = included(plan.included, plan.databases)
         if request.diff:
-            result["diff"] = difference(plan.info.address, plan.databases, plan.replaced, plan.skipped, plan.roles)
+            result["diff"] = difference(
+                plan.info.address, plan.databases, plan.replaced, plan.skipped, plan.roles, plan.included
+            )
         if plan.changes and not request.check:
             outcome = engine.restore(wanted, plan, reader)
             request.reporter.phase("")

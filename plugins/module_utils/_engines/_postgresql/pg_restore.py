@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access
@@ -53,6 +54,7 @@ class Source:
         form: its format, as pg_restore names it.
         event_triggers: it has some.
         persist: go on after errors.
+        wanted: numbers of the entries to load; None for all of them.
     """
 
     path: str
@@ -60,6 +62,7 @@ class Source:
     form: str = "directory"
     event_triggers: bool = False
     persist: bool = False
+    wanted: Optional[frozenset[int]] = None
 
 
 class Archives:
@@ -106,7 +109,7 @@ class Archives:
 
     def _load(self, database: str, source: Source, workers: int) -> None:
         jobs = [] if source.form == "tar" else [f"--jobs={workers}"]
-        for options in self._lists(source) if source.event_triggers else [[]]:
+        for options in self._lists(source) if source.event_triggers or source.wanted is not None else [[]]:
             self._run(database, source, [*jobs, *options])
 
     def _run(self, database: str, source: Source, options: Sequence[str]) -> None:
@@ -139,9 +142,13 @@ class Archives:
     def _lists(self, source: Source) -> list[list[str]]:
         """Options for two runs: all but the event triggers, which must not fire meanwhile, and then those."""
         listing = archive.entries(self._tools.path("pg_restore"), source.path)
+        if source.wanted is not None:
+            listing = [line for line in listing if int(line.partition(b";")[0]) in source.wanted]
         options = []
         for name, wanted in (("objects", False), ("triggers", True)):
             lines = [line for line in listing if bool(_EVENT_TRIGGER.match(line)) is wanted]
+            if wanted and not lines:
+                continue
             file = Path(source.scratch, name)
             file.write_bytes(b"".join(lines))
             options.append([f"--use-list={file}"])

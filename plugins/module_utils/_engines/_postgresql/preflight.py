@@ -19,18 +19,21 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.locales import missing_locale
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.names import Names, Targets
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.parts import Selection, select
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import (
     DEFAULT_TABLESPACE,
     roles_named,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import Roles
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles_referenced import referenced
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.rows_only import room_for_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import (
     free_bytes,
     has_room,
     room_for,
     way_to,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.toc import read_entries
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
     Tools,
     choose,
@@ -43,6 +46,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     ArtefactReader,
     RestoreRequest,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, MissingProgram
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
 
@@ -60,10 +64,12 @@ class Findings(Targets):
     Args:
         roles: those that the restore brings.
         tools: the programs to restore with; None if there are none that could.
+        parts: recorded name of each database -> what of it is restored; empty where it is all.
     """
 
     roles: Roles = field(default_factory=lambda: Roles(0))
     tools: Optional[Tools] = None
+    parts: dict[str, Selection] = field(default_factory=dict)
 
 
 def recorded_settings(reader: ArtefactReader) -> Mapping[str, Any]:
@@ -144,7 +150,14 @@ class Preflight:
         names = Names(self._access, self._session, self._server, self._request.placement, found)
         for name, target in self._request.databases.items():
             self._recorded(name)
-            names.consider(name, target, self._request.databases.values())
+            if self._request.part.content == DATA:
+                found.databases[name] = target
+            else:
+                names.consider(name, target, self._request.databases.values())
+        if not self._request.part.whole:
+            self._choose_parts()
+        if self._request.part.content == DATA:
+            return found
         databases = [self._recorded(name) for name in found.databases]
         source = major_of(self._reader.manifest.server_version)
         if source > self._server.major and databases:
@@ -162,6 +175,16 @@ class Preflight:
         found.problems += self._extensions(databases)
         found.problems += self._space(databases)
         return found
+
+    def _choose_parts(self) -> None:
+        found = self._found
+        for name, target in found.databases.items():
+            entries = read_entries(self._reader.path(artefact_of(self._reader, name)))
+            chosen = found.parts[name] = select(name, entries, self._request.part)
+            found.problems += chosen.problems
+            found.warnings += [f"Left out of {target!r}: {text}." for text in chosen.included.left_out]
+            if self._request.part.content == DATA and not chosen.problems:
+                found.problems += room_for_rows(self._access, self._server, target, chosen)
 
     def _roles_to_bring(self, recorded: Roles, databases: Sequence[Database]) -> Roles:
         if self._request.roles == ALL:
@@ -246,8 +269,10 @@ class Preflight:
     def _extensions(self, databases: Sequence[Database]) -> Iterator[str]:
         wanted: dict[tuple[str, str], list[str]] = {}
         for database in databases:
+            part = self._found.parts.get(database.name)
             for name, version in self._details(database, "extensions"):
-                wanted.setdefault((name, version), []).append(database.name)
+                if part is None or name in part.extensions:
+                    wanted.setdefault((name, version), []).append(database.name)
         for (name, version), users in sorted(wanted.items()):
             query = "SELECT version FROM pg_catalog.pg_available_extension_versions WHERE name = %s ORDER BY 1"
             there = [row[0] for row in self._session.execute(query, (name,))]

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive, public_schema, staging
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import (
+    archive,
+    content,
+    public_schema,
+    staging,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained, sql
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import (
@@ -224,6 +229,7 @@ class Loader(Builder):
         path: str,
         number: int,
         workers: int,
+        wanted: Optional[frozenset[int]] = None,
     ) -> Loaded:
         """Load an archive into a new shadow; :meth:`complete` and :meth:`finish` come next.
 
@@ -235,13 +241,14 @@ class Loader(Builder):
             path: where the archive is.
             number: of the shadow, unique in this run.
             workers: how much may run at a time.
+            wanted: numbers of its entries; None for all of them.
         """
         shadow = self._empty(session, database, number, target, artefact)
         way = staging.way_to(path, self._tools, self._access.account)
         room = staging.room_for(way, artefact, database)
         with staging.temporary_directory(room, self._access.account) as scratch:
             place = self._laid_out(way, path, scratch, workers)
-            source = Source(place, scratch, event_triggers=bool(artefact.details.get("event_triggers")))
+            source = Source(place, scratch, event_triggers=bool(artefact.details.get("event_triggers")), wanted=wanted)
 
             def afresh() -> None:
                 drop(self._access, session, shadow, self._server.number)
@@ -265,6 +272,15 @@ class Loader(Builder):
         with self._access.session(loaded.shadow) as session:
             public_schema.enforce(session, artefact.details.get("public_schema"))
         self.compute_statistics(loaded.shadow, workers)
+
+    def count_rows(self, loaded: Loaded) -> dict[str, int]:
+        """Name of each table in a loaded shadow -> its rows."""
+        measures = content.Measures()
+        with self._access.session(loaded.shadow) as session:
+            for piece in content.pieces(session, self._server.number, False, 1):
+                self._team.check()
+                measures.read(session, piece)
+        return {name: rows for name, (rows, _digest) in measures.tables().items()}
 
     def _laid_out(self, way: str, path: str, scratch: str, workers: int) -> str:
         """Where pg_restore finds an archive."""

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.parts import Selection
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.placing import Placer, Ready
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import artefact_of
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Loaded, Loader
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Task, Team
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import compare_rows, recorded_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import (
     REPLACE,
     Placement,
@@ -59,12 +61,18 @@ class RestoreRun:
         self._loader = loader
         self._team = team
         self._placement = placement
+        self._parts: Mapping[str, Selection] = {}
+        self._counted: dict[str, int] = {}
         self._finished: list[Database] = []
         self._count = 0
         self._looked = 0.0
 
     def restore(
-        self, reader: ArtefactReader, databases: Mapping[str, str], emptied: Collection[str]
+        self,
+        reader: ArtefactReader,
+        databases: Mapping[str, str],
+        emptied: Collection[str],
+        parts: Optional[Mapping[str, Selection]] = None,
     ) -> list[RestoredDatabase]:
         """Restore databases; those that fail, and those not finished then, leave nothing.
 
@@ -74,7 +82,9 @@ class RestoreRun:
             reader: the set.
             databases: recorded name -> name to get.
             emptied: names of empty databases of initdb to put the restored ones in the place of.
+            parts: recorded name -> what of it to restore, where that is not all.
         """
+        self._parts = parts or {}
         wanted = [database for database in reader.manifest.databases if database.name in databases]
         targets = {databases[database.name] for database in wanted}
         late = targets if self._placement.if_exists == REPLACE else targets & set(emptied)
@@ -102,7 +112,13 @@ class RestoreRun:
             loader.discard_all(self._placement)
             raise
         return [
-            RestoredDatabase(item.database.name, item.target, seconds, previous.get(item.target))
+            RestoredDatabase(
+                item.database.name,
+                item.target,
+                seconds,
+                previous.get(item.target),
+                self._counted.get(item.database.name),
+            )
             for item, seconds in results
         ]
 
@@ -129,8 +145,13 @@ class RestoreRun:
         loader = self._loader
         began = time.monotonic()
         with explained(f"restoring {database.name} as {target}"), loader.administer() as session:
-            loaded = loader.load(session, database, target, artefact, reader.path(artefact), number, workers)
+            part = self._parts.get(database.name)
+            wanted = None if part is None else part.numbers
+            loaded = loader.load(session, database, target, artefact, reader.path(artefact), number, workers, wanted)
             self._loaded(database)
+            if part is not None and part.has_rows:
+                recorded = recorded_rows(reader, database.name)
+                self._counted[database.name] = compare_rows(target, recorded, loader.count_rows(loaded))
             loader.complete(loaded, artefact, workers)
             if target not in late:
                 loader.finish(session, loaded)

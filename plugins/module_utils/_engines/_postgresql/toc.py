@@ -1,0 +1,148 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table of contents of an archive, read from its bytes. Private to this collection.
+
+What ``pg_restore --list`` prints has no quotes, so a name with a space could be anything. The format is that of ReadHead,
+ReadToc and the directory format's ReadExtraToc in pg_dump's pg_backup_archiver.c, versions 1.12 to 1.16.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.archive import TOC, read_header
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
+
+_WITH_ACCESS_METHOD = (1, 14)
+_SHORT_COMPRESSION = (1, 15)
+_WITH_KIND = (1, 16)
+#: magic, version, size of integers, size of offsets, format
+_FIXED = 11
+_NUMBERS_OF_TIME = 7
+_TEXTS_OF_HEAD = 3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry.
+
+    Args:
+        number: its id in the archive.
+        kind: ``TABLE``, ``TABLE DATA``, ``FK CONSTRAINT``, ...
+        namespace: schema; empty where it has none.
+        tag: its name, with that of its table before it where it has one.
+        definition: SQL that makes it.
+        copy: the COPY statement of rows.
+        depends_on: numbers of other entries, some of which are not in the archive.
+        file: name of the file of rows.
+    """
+
+    number: int
+    kind: str
+    namespace: str
+    tag: str
+    definition: str = ""
+    copy: str = ""
+    depends_on: Sequence[int] = ()
+    file: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name with its schema, as people write it."""
+        return f"{self.namespace}.{self.tag}" if self.namespace else self.tag
+
+    def __str__(self) -> str:
+        return f"{self.kind.lower()} {self.name}"
+
+
+def read_entries(directory: str) -> list[Entry]:
+    """Every entry of an archive, in its order.
+
+    Raises:
+        DamagedSet: it cannot be read.
+    """
+    header = read_header(directory)
+    if header.oldest_reader is None:
+        raise DamagedSet(
+            f"{directory} has a newer archive format than this collection knows, written by pg_dump {header.program}.",
+            "use a newer version of vya.backupdb, or restore the database whole",
+        )
+    form = header.format
+    with open(os.path.join(directory, TOC), "rb") as stream:
+        data = stream.read()
+    try:
+        return _Reader(data, form).entries()
+    except (IndexError, ValueError) as error:
+        raise DamagedSet(f"The table of contents of {directory} is damaged: {error}.", "restore another set") from None
+
+
+class _Reader:
+    def __init__(self, data: bytes, form: tuple[int, int]) -> None:
+        self._data = data
+        self._form = form
+        self._size = data[8]
+        self._at = _FIXED
+
+    def entries(self) -> list[Entry]:
+        if self._form >= _SHORT_COMPRESSION:
+            self._at += 1
+        else:
+            self._number()
+        for _number in range(_NUMBERS_OF_TIME):
+            self._number()
+        for _text in range(_TEXTS_OF_HEAD):
+            self._text()
+        return [self._entry() for _entry in range(self._number())]
+
+    def _entry(self) -> Entry:
+        number = self._number()
+        self._number()  # has rows or large objects
+        self._text()  # oid of its catalog
+        self._text()  # oid
+        tag, kind = self._words(), self._words()
+        self._number()  # section
+        definition = self._words()
+        self._text()  # how to drop it
+        copy, namespace = self._words(), self._words()
+        self._text()  # tablespace
+        if self._form >= _WITH_ACCESS_METHOD:
+            self._text()
+        if self._form >= _WITH_KIND:
+            self._number()
+        self._text()  # owner
+        self._text()  # with oids
+        depends_on = []
+        while True:
+            text = self._text()
+            if text is None:
+                break
+            depends_on.append(int(text))
+        return Entry(number, kind, namespace, tag, definition, copy, tuple(depends_on), self._words())
+
+    def _number(self) -> int:
+        end = self._at + 1 + self._size
+        if end > len(self._data):
+            raise ValueError("it ends too early")
+        value = int.from_bytes(self._data[self._at + 1 : end], "little")
+        negative = self._data[self._at] == 1
+        self._at = end
+        return -value if negative else value
+
+    def _text(self) -> Optional[bytes]:
+        length = self._number()
+        if length < 0:
+            return None
+        text = self._data[self._at : self._at + length]
+        if len(text) != length:
+            raise ValueError("it ends too early")
+        self._at += length
+        return text
+
+    def _words(self) -> str:
+        # An archive of a database in another encoding is in that: its names are for people then, not for the server.
+        return (self._text() or b"").decode("utf-8", "surrogateescape")

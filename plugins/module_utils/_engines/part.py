@@ -1,0 +1,127 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Parts of databases: what of them is chosen, and that its rows are all there. Private to this collection."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
+
+if TYPE_CHECKING:
+    from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
+
+#: What of the chosen tables is restored.
+EVERYTHING = "all"
+SCHEMA = "schema"
+DATA = "data"
+
+_TOLD = 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of each database is restored.
+
+    Args:
+        schemas: names or shell patterns; only of PostgreSQL.
+        tables: names or shell patterns. Tables are chosen that one of the two selects; all where neither is given.
+        content: ``all``, ``schema`` (everything but rows) or ``data`` (rows into empty tables that exist).
+    """
+
+    schemas: Sequence[str] = ()
+    tables: Sequence[str] = ()
+    content: str = EVERYTHING
+
+    @property
+    def chosen(self) -> bool:
+        """Whether only some tables or schemas are meant."""
+        return bool(self.schemas or self.tables)
+
+    @property
+    def whole(self) -> bool:
+        """Whether databases are restored as they were."""
+        return not self.chosen and self.content == EVERYTHING
+
+
+@dataclass(frozen=True)
+class Included:
+    """What a part of one database comes to.
+
+    Args:
+        tables: those that were chosen.
+        needed: what is taken as well because something chosen depends on it.
+        left_out: what belongs to something chosen and cannot come with it, each with the reason.
+    """
+
+    tables: Sequence[str] = ()
+    needed: Sequence[str] = ()
+    left_out: Sequence[str] = ()
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a name, or a shell pattern, means a name."""
+    return name == pattern or fnmatch.fnmatchcase(name, pattern)
+
+
+def unmatched(database: str, what: str, pattern: str, there: Collection[str]) -> str:
+    """The problem with a pattern that matches nothing.
+
+    Args:
+        database: recorded name.
+        what: ``table`` or ``schema``.
+        pattern: as given.
+        there: what could be chosen.
+    """
+    names = sorted(there)
+    some = ", ".join(map(repr, names[:_TOLD])) + (", …" if len(names) > _TOLD else "")
+    remedy = f"Choose among {some}." if names else "It has none: choose another database, or do not choose."
+    return f"{pattern!r} matches no {what} of the database {database!r} in the set. {remedy}"
+
+
+def recorded_rows(reader: ArtefactReader, database: str) -> dict[str, int]:
+    """Name of each table of a database -> its rows, as the proof of the set says.
+
+    Raises:
+        DamagedSet: the set has no proof of it.
+    """
+    artefact = reader.manifest.artefact("proof")
+    if artefact is None:
+        raise DamagedSet("The set holds no proof, which every backup writes.", "restore another set")
+    reader.verify(artefact)
+    objects = Proof.from_json(read_json(reader.path(artefact))).databases.get(database)
+    if objects is None:
+        raise DamagedSet(f"The proof of the set is not of the database {database!r}.", "restore another set")
+    return {item.name: item.rows for item in objects if item.kind == "table" and item.rows is not None}
+
+
+def compare_rows(database: str, recorded: Mapping[str, int], found: Mapping[str, int]) -> int:
+    """Make sure that tables have as many rows as were recorded; returns how many tables that are.
+
+    Args:
+        database: name, for messages.
+        recorded: of the proof.
+        found: of every table that was loaded.
+
+    Raises:
+        BackupError: one has not.
+    """
+    different = [
+        f"{name}: {recorded.get(name, 'nothing')} recorded, {rows} loaded"
+        for name, rows in sorted(found.items())
+        if recorded.get(name) != rows
+    ]
+    if different:
+        raise BackupError(
+            f"What was loaded of {database!r} has not the rows that the proof of the set names.",
+            "look into the server's log; if it says nothing, restore another set. What was loaded is removed",
+            different[:_TOLD],
+        )
+    return len(found)
