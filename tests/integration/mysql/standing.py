@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.compare import compare
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
 
-from tests.integration.mysql.conftest import engine, script
+from tests.integration.mysql.conftest import databases_of, engine, script
 from tests.support.mariadb import MariaDBServer
 
 #: May do something in ``shop`` only.
@@ -71,3 +72,11 @@ def proof_of(server: MariaDBServer, *names: str) -> Proof:
     """The proof of some databases as they are now."""
     with engine(server) as opened:
         return opened.prove(list(names), "content", 1, False)
+
+
+def differences(before: Proof, server: MariaDBServer, **names: str) -> list[str]:
+    """What differs from a proof, in words; every database that it knows has the same name unless another is given."""
+    expected = {name: names.get(name, name) for name in before.databases}
+    found = proof_of(server, *expected.values())
+    there = [f"there is {name}" for name in databases_of(server) if name not in expected.values()]
+    return there + [item.message for item in compare(before, found, expected, False).differences]

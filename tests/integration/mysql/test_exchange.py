@@ -23,12 +23,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
-from ansible_collections.vya.backupdb.plugins.module_utils._proof.compare import compare
-from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
 
 from tests.integration.modules.harness import until
 from tests.integration.mysql.conftest import databases_of
-from tests.integration.mysql.standing import WITH_RIGHTS, build, proof_of
+from tests.integration.mysql.standing import WITH_RIGHTS, build, differences, proof_of
 from tests.support.mariadb import MariaDBServer
 
 PREVIOUS = "shop__before_20260101T000000Z"
@@ -75,14 +73,6 @@ def shops(target: MariaDBServer) -> Iterator[MariaDBServer]:
     exchange(target, THERE)
     exchange(target, BACK)
     yield target
-
-
-def differences(before: Proof, server: MariaDBServer, **names: str) -> list[str]:
-    """What differs from a proof, in words; every database that it knows has the same name unless another is given."""
-    expected = {name: names.get(name, name) for name in before.databases}
-    found = proof_of(server, *expected.values())
-    there = [f"there is {name}" for name in databases_of(server) if name not in expected.values()]
-    return there + [item.message for item in compare(before, found, expected, False).differences]
 
 
 def fail() -> None:

@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
+    Server,
     Session,
     driver_errors,
     explaining,
@@ -18,12 +21,18 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
 )
 
 _MOST = 20
+_EVERY = 0.05
 #: Threads of the server itself.
 _SERVER = ("system user", "event_scheduler")
 
 
-def occupants(session: Session, databases: Iterable[str]) -> list[dict[str, Any]]:
+def occupants(session: Session, databases: Iterable[str], own: Iterable[int] = ()) -> list[dict[str, Any]]:
     """Sessions whose default database is one of some, or that are known to hold locks on their tables.
+
+    Args:
+        session: for reading; does not count.
+        databases: their names.
+        own: numbers of further sessions that do not count.
 
     Raises:
         BackupError: the login may not see them.
@@ -32,14 +41,14 @@ def occupants(session: Session, databases: Iterable[str]) -> list[dict[str, Any]
     if not names:
         return []
     server = ", ".join(quote_text(name) for name in _SERVER)
+    ours = ", ".join(map(str, (0, *own)))
     with explaining("listing the sessions", "grant the login PROCESS on *.*"):
-        found = session.records(
+        return session.records(
             "SELECT id AS id, user AS user, host AS host, db AS db, command AS command, time AS seconds "
             f"FROM information_schema.processlist WHERE (db IN ({names}) OR id IN ({_holders(session, names)})) "
-            f"AND id <> CONNECTION_ID() AND user NOT IN ({server}) AND command NOT IN ('Daemon', 'Binlog Dump', 'Killed') "
+            f"AND id <> CONNECTION_ID() AND id NOT IN ({ours}) AND user NOT IN ({server}) AND command NOT IN ('Daemon', 'Binlog Dump', 'Killed') "
             "ORDER BY id"
         )
-    return found
 
 
 def _holders(session: Session, names: str) -> str:
@@ -82,3 +91,29 @@ def end(session: Session, found: Sequence[dict[str, Any]]) -> None:
     for item in found:
         with contextlib.suppress(driver_errors()):
             session.execute(f"KILL CONNECTION {int(item['id'])}")
+
+
+@contextlib.contextmanager
+def kept_away(server: Server, databases: Sequence[str], own: Sequence[int]) -> Iterator[None]:
+    """End every session that uses some databases, again and again, while something waits for their tables.
+
+    A session that comes back at once waits behind whoever waits for the tables, so that its turn comes.
+
+    Args:
+        server: where.
+        databases: their names.
+        own: numbers of sessions that may use them.
+    """
+    stopped = threading.Event()
+
+    def work(session: Session) -> None:
+        while not stopped.wait(_EVERY):
+            end(session, occupants(session, databases, own))
+
+    with server.session() as session, ThreadPoolExecutor(1, thread_name_prefix="backupdb") as pool:
+        future = pool.submit(work, session)
+        try:
+            yield
+        finally:
+            stopped.set()
+        future.result()

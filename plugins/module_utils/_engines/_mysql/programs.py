@@ -215,17 +215,21 @@ def _edited(program: Program, edit: Callable[[list[Token]], bool]) -> Program:
 
 
 def as_invoker(program: Program) -> Program:
-    """A view as SQL SECURITY INVOKER: it can be made where its definer may do nothing."""
+    """A view of ours with the rights of whoever uses it: it can be made where its definer may do nothing."""
 
     def edit(tokens: list[Token]) -> bool:
         words = _words(tokens)
-        for position, (_index, word) in enumerate(words):
-            if word == b"VIEW":
-                return False
-            if [text for _at, text in words[position : position + 3]] == [b"SQL", b"SECURITY", b"DEFINER"]:
+        texts = [text for _index, text in words]
+        head = texts[: texts.index(b"VIEW")] if b"VIEW" in texts else []
+        for position in range(len(head)):
+            if head[position : position + 2] == [b"DEFINER", b"="]:
+                tokens[words[position + 2][0]] = (WORD, b"CURRENT_USER")
+                if head[position + 3 : position + 4] == [b"@"]:
+                    for index, _text_ in words[position + 3 : position + 5]:
+                        tokens[index] = (SPACE, b" ")
+            elif head[position : position + 3] == [b"SQL", b"SECURITY", b"DEFINER"]:
                 tokens[words[position + 2][0]] = (WORD, b"INVOKER")
-                return True
-        return False
+        return bool(head)
 
     return _edited(program, edit)
 

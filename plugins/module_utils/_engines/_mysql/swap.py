@@ -14,8 +14,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
@@ -47,6 +48,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.occup
     described,
     end,
     in_transactions,
+    kept_away,
     occupants,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.programs import (
@@ -167,8 +169,9 @@ class Swap:
             with explaining("writing the journal of the exchange"):
                 write_chunks(other, self._home, JOURNAL, self._journal(), "An exchange of databases by vya.backupdb")
             try:
-                self._begin(other)
-                self._move(session, other)
+                with self._undisturbed(session, other):
+                    self._begin(session, other)
+                    self._move(session, other)
                 self._settle(other)
             except BaseException:
                 self._undo_or_say()
@@ -176,9 +179,7 @@ class Swap:
             try:
                 self._finish(session, other)
             except BackupError as error:
-                self._reporter.warn(
-                    f"{error} The exchange itself is complete; the next restore or rollback cleans up."
-                )
+                self._reporter.warn(f"{error} The exchange itself is complete; the next restore or rollback cleans up.")
 
     # preparing
 
@@ -225,26 +226,59 @@ class Swap:
 
     def _vacate(self, session: Session) -> None:
         """Make sure that nobody uses what is replaced."""
-        lives = [part.exchange.live for part in self._parts if part.exchange.previous is not None]
-        deadline = time.monotonic() + _PATIENCE
+        found = occupants(session, self._lives)
+        if found and not self._disconnect:
+            raise BackupError(
+                f"{' and '.join(self._lives)} cannot be replaced while sessions use it: {described(found)}.",
+                "stop the applications, or let their sessions be ended (disconnect: true)",
+            )
+        end(session, found)
+
+    @property
+    def _lives(self) -> list[str]:
+        """The databases that are replaced."""
+        return [part.exchange.live for part in self._parts if part.exchange.previous is not None]
+
+    @contextlib.contextmanager
+    def _undisturbed(self, session: Session, other: Session) -> Iterator[None]:
+        """Nothing waits long for locks on tables, and whoever holds them is sent away if that was asked for."""
+        with explaining("setting up the session"):
+            other.execute(f"SET SESSION lock_wait_timeout = {_ATTEMPT}")
+        with contextlib.ExitStack() as stack:
+            if self._disconnect and self._lives:
+                stack.enter_context(kept_away(self._server, self._lives, (session.id, other.id)))
+            yield
+        with explaining("setting up the session"):
+            other.execute(f"SET SESSION lock_wait_timeout = {_SETTINGS['lock_wait_timeout']}")
+
+    def _patiently(self, session: Session, action: Callable[[], object]) -> None:
+        """Do something that needs tables that others may hold.
+
+        Raises:
+            BackupError: they hold them; names them.
+        """
+        deadline = time.monotonic() + (_PATIENCE if self._disconnect else 0)
         while True:
-            found = occupants(session, lives)
-            if not found:
+            try:
+                action()
                 return
-            if not self._disconnect:
-                raise BackupError(
-                    f"{' and '.join(lives)} cannot be replaced while sessions use it: {described(found)}.",
-                    "stop the applications, or let their sessions be ended (disconnect: true)",
-                )
-            end(session, found)
-            if time.monotonic() > deadline:
-                # A pool that comes back at once: what counts is that the tables can be locked.
-                return
-            time.sleep(0.05)
+            except driver_errors() as error:
+                if error_number(error) not in _LOCK_TIMEOUT:
+                    raise
+                if time.monotonic() > deadline:
+                    raise self._locked(session, error) from error
+
+    def _locked(self, session: Session, error: Exception) -> BackupError:
+        holders = occupants(session, self._lives) or in_transactions(session)
+        return BackupError(
+            f"The tables of {' and '.join(self._lives)} are locked: {error_text(error)}. "
+            + (f"Candidates: {described(holders)}." if holders else "No session says that it holds them."),
+            "end the sessions, or stop the applications, then run this again",
+        )
 
     # the exchange
 
-    def _begin(self, other: Session) -> None:
+    def _begin(self, session: Session, other: Session) -> None:
         """Make the other names, and take away what RENAME stumbles over."""
         for part in self._parts:
             exchange = part.exchange
@@ -261,7 +295,7 @@ class Swap:
                         clashes = program.kind == VIEW and program.name in part.brought.tables
                         if program.kind in (EVENT, TRIGGER) or clashes:
                             self._step()
-                            drop(other, database, program.kind, program.name)
+                            self._patiently(session, partial(drop, other, database, program.kind, program.name))
 
     def _move(self, session: Session, other: Session) -> None:
         moves = [move for part in self._parts for move in part.moves()]
@@ -281,31 +315,9 @@ class Swap:
 
     def _rename(self, session: Session, other: Session, moves: Sequence[tuple[str, str]]) -> None:
         statement = "RENAME TABLE " + ", ".join(f"{old} TO {new}" for old, new in moves)
-        lives = [part.exchange.live for part in self._parts]
-        deadline = time.monotonic() + _PATIENCE
         with explaining("moving the tables"):
-            self._execute(other, f"SET SESSION lock_wait_timeout = {_ATTEMPT}")
-            while True:
-                try:
-                    self._execute(other, statement)
-                    break
-                except driver_errors() as error:
-                    if error_number(error) not in _LOCK_TIMEOUT:
-                        raise
-                    found = occupants(session, lives)
-                    if not self._disconnect or time.monotonic() > deadline:
-                        holders = found or in_transactions(session)
-                        raise BackupError(
-                            f"The tables of {' and '.join(lives)} are locked: {error_text(error)}. "
-                            + (
-                                f"Candidates: {described(holders)}."
-                                if holders
-                                else "No session says that it holds them."
-                            ),
-                            "end the sessions, or stop the applications, then run this again",
-                        ) from error
-                    end(session, found)
-            self._execute(other, f"SET SESSION lock_wait_timeout = {_SETTINGS['lock_wait_timeout']}")
+            self._step()
+            self._patiently(session, partial(other.execute, statement))
 
     def _settle(self, other: Session) -> None:
         """Make what could not be moved: first under the live names."""
