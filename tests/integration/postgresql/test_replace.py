@@ -30,7 +30,7 @@ from tests.support.postgresql import PostgresServer
 SHADOWS = "SELECT count(*) FROM pg_database WHERE datname ~ 'backupdb_shadow'"
 
 
-def test_f11_replaced_database_is_kept_and_the_new_one_is_what_was_recorded(standing: Standing) -> None:
+def test_replaced_database_is_kept_and_the_new_one_is_what_was_recorded(standing: Standing) -> None:
     request = standing.request()
     kept = {name: f"{name}__before_{standing.stamp}" for name in standing.names}
     with engine(standing.server) as used:
@@ -149,7 +149,7 @@ def test_who_looks_into_an_unfinished_database_does_not_stop_it(standing: Standi
     assert standing.state("shop") == NEW
 
 
-def test_f14_live_database_keeps_its_name_when_the_new_one_cannot_have_it(
+def test_p31_live_database_keeps_its_name_when_the_new_one_cannot_have_it(
     standing: Standing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(swap, "_LOCK_TIMEOUT", 200)
@@ -172,7 +172,7 @@ def test_f14_live_database_keeps_its_name_when_the_new_one_cannot_have_it(
 
 
 @pytest.mark.parametrize("keep_failed", [False, True])
-def test_f14_failure_of_one_database_leaves_all_as_they_were(standing: Standing, keep_failed: bool) -> None:
+def test_p31_failure_of_one_database_leaves_all_as_they_were(standing: Standing, keep_failed: bool) -> None:
     artefact = standing.made.reader.manifest.artefact("database", "crm")
     assert artefact is not None
     largest = Path(standing.made.reader.directory) / max(artefact.files, key=lambda entry: entry.size).path
@@ -281,6 +281,11 @@ def test_closed_templates_and_databases_of_initdb_are_replaced_and_come_back(
     assert server.value("SELECT datistemplate FROM pg_database WHERE datname = %s", kept["stamped"])
     restore(server, made.reader, {"stamped": "stamped"}, placement=Placement("replace", 0, False, "20260101T000000Z"))
     assert server.value("SELECT count(*) FROM pg_database WHERE datname ~ 'stamped'") == 1
+
+
+def test_database_that_the_run_logs_in_to_is_replaced_too(standing: Standing) -> None:
+    standing.replace(standing.request(), database="shop")
+    assert [standing.state(name) for name in standing.names] == [NEW, NEW]
 
 
 def test_second_run_changes_nothing_even_where_a_restored_database_is_empty(

@@ -6,15 +6,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import swap
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import Placement
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 
+from tests.integration.postgresql.rig import back_up, differences, restore
 from tests.integration.postgresql.standing import NEW, OLD, Standing
 from tests.integration.postgresql.test_faults import soon, wait_for_sessions_to_end
 from tests.support.postgresql import PostgresServer
@@ -86,7 +91,7 @@ def run(standing: Standing) -> subprocess.Popen[str]:
     return subprocess.Popen([*argv, str(server.port), standing.stamp], stdout=subprocess.PIPE, text=True)
 
 
-def test_f14_killed_at_any_moment_the_live_name_is_wholly_old_or_new(standing: Standing) -> None:
+def test_p31_killed_at_any_moment_the_live_name_is_wholly_old_or_new(standing: Standing) -> None:
     with run(standing) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begin\n"
@@ -111,7 +116,7 @@ def test_f14_killed_at_any_moment_the_live_name_is_wholly_old_or_new(standing: S
     assert check(standing) == [NEW, NEW]
 
 
-def test_f14_killed_while_it_waits_to_rename_nothing_is_renamed_later(standing: Standing) -> None:
+def test_p31_killed_while_it_waits_to_rename_nothing_is_renamed_later(standing: Standing) -> None:
     with standing.server.connect() as other, other.transaction():
         other.execute("COMMENT ON DATABASE crm IS 'busy'")
         with run(standing) as process, soon(locked(standing.server), process.kill):
@@ -123,7 +128,7 @@ def test_f14_killed_while_it_waits_to_rename_nothing_is_renamed_later(standing: 
     assert any("unfinished restore of a run that died" in text for text in warnings)
 
 
-def test_f14_server_killed_at_any_moment_the_live_name_is_wholly_old_or_new(standing: Standing) -> None:
+def test_f18_server_killed_at_any_moment_the_live_name_is_wholly_old_or_new(standing: Standing) -> None:
     server = standing.server
     began = time.monotonic()
     standing.replace(standing.request())
@@ -151,7 +156,7 @@ def test_f14_server_killed_at_any_moment_the_live_name_is_wholly_old_or_new(stan
                 assert state == OLD
 
 
-def test_success_that_was_reported_survives_a_crash(standing: Standing) -> None:
+def test_f18_success_that_was_reported_survives_a_crash(standing: Standing) -> None:
     standing.replace(standing.request("shop"))
     standing.server.kill()
     start_again(standing.server)
@@ -171,7 +176,7 @@ def test_failure_says_what_was_replaced_before(standing: Standing, monkeypatch: 
     assert (standing.state(first), standing.state(kept), standing.state(second)) == (NEW, OLD, OLD)
 
 
-def test_connection_cut_while_renaming_is_told_truthfully(standing: Standing) -> None:
+def test_f18_connection_cut_while_renaming_is_told_truthfully(standing: Standing) -> None:
     first, second = (database.name for database in standing.made.reader.manifest.databases)
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'RENAME'"
     with standing.server.connect() as other, other.transaction():
@@ -184,3 +189,29 @@ def test_connection_cut_while_renaming_is_told_truthfully(standing: Standing) ->
     assert f"'{first}' is the restored database already" in str(failure.value)
     assert f"'{second}' is the restored" not in str(failure.value)
     assert (standing.state(first), standing.state(second)) == (NEW, OLD)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+def test_f09_full_disk_leaves_the_live_database(standing: Standing, reachable_tmp: Path) -> None:
+    server = standing.server
+    small = reachable_tmp / "small"
+    small.mkdir()
+    with contextlib.ExitStack() as stack:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=30m,mode=0700", "none", small], check=True)
+        stack.callback(subprocess.run, ["umount", small], check=True)
+        subprocess.run(["chown", server.account, small], check=True)
+        server.sql(f"CREATE TABLESPACE small LOCATION '{small}'")
+        stack.callback(server.sql, "DROP TABLESPACE small")
+        stack.callback(standing.reset)
+        server.sql("CREATE DATABASE large TABLESPACE small")
+        server.sql(
+            "CREATE TABLE t AS SELECT g, repeat(md5(g::text), 3) FROM generate_series(1, 140000) g", database="large"
+        )
+        # What CREATE DATABASE wrote has holes until then, which nothing could fill later.
+        server.sql("CHECKPOINT")
+        made = back_up(server, standing.repository, "large", level="counts")
+        placement = Placement("replace", 1, False, made.reader.manifest.set_id)
+        with pytest.raises(BackupError, match="No space left on device"):
+            restore(server, made.reader, {"large": "large"}, placement=placement)
+        assert differences(server, made.proof, instance=False) == []
+        assert standing.databases() == ["crm", "large", "shop"]

@@ -97,7 +97,7 @@ def test_sessions_forbid_it_or_are_ended(standing: Standing) -> None:
     assert (standing.state("shop"), standing.state(f"shop__before_{NOW}")) == (OLD, NEW)
 
 
-def test_p31_longest_names_are_cut_and_stay_apart(standing: Standing) -> None:
+def test_p34_longest_names_are_cut_and_stay_apart(standing: Standing) -> None:
     name = '%s "quoted" ' + "é" * 25
     other = name[:-1] + "ê"
     assert len(name.encode()) == 62
