@@ -205,7 +205,7 @@ def test_the_dump_of_one_schema_creates_public_itself(
 
 
 def test_transactions_of_a_dump_work(target: PostgresServer, tmp_path: Path) -> None:
-    text = "BEGIN;\nDROP TABLE t;\nCREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\nCOMMIT;\n"
+    text = "CREATE PROCEDURAL LANGUAGE plpgsql;\nBEGIN;\nDROP TABLE t;\nCREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\nCOMMIT;\n"
     assert told(load(target, written(tmp_path, text), {"": "one transaction"})) == []
     assert target.value("SELECT sum(a) FROM t", database="one transaction") == 3
     path = written(tmp_path, "CREATE TABLE t (a int);\nBEGIN;\nINSERT INTO t VALUES (1);\n")
@@ -391,6 +391,17 @@ def test_errors_name_their_line_and_all_of_them_are_found(untouched: PostgresSer
 def test_the_first_error_ends_the_load(untouched: PostgresServer, tmp_path: Path) -> None:
     outcome = load(untouched, written(tmp_path, BROKEN), {"": "broken"})
     assert ([error.line for error in outcome.errors], outcome.error_count) == ([4], 1)
+
+
+def test_an_error_in_one_database_keeps_the_others_from_their_names(untouched: PostgresServer, tmp_path: Path) -> None:
+    good = "\\connect good\nCREATE TABLE t (a int);\nSELECT pg_sleep(0.3);\n"
+    path = written(tmp_path, f"{good}\\connect bad\nSELECT 1/0;\n{good}")
+    for on_error in ("stop", "continue"):
+        outcome = load(untouched, path, on_error=on_error)
+        assert [error.line for error in outcome.errors][:1] == [5]
+        assert not outcome.databases
+    assert len(outcome.errors) == 2
+    assert 'relation "t" already exists' in outcome.errors[1].message
 
 
 def test_errors_of_archives_name_what_failed(source: PostgresServer, untouched: PostgresServer, tmp_path: Path) -> None:

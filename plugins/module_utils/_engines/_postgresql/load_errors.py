@@ -17,6 +17,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import St
 #: What is to be removed is not there: undefined table, object, schema, function, column, or no such relation kind.
 _ABSENT = frozenset(("42P01", "42704", "3F000", "42883", "42703"))
 _INSUFFICIENT_PRIVILEGE = "42501"
+_DUPLICATE_OBJECT = "42710"
 _UNDEFINED_OBJECT = "42704"
 #: Parameters of sessions that newer versions of pg_dump set and older servers do not know; none changes what is stored.
 _OF_NEWER_DUMPS = frozenset(
@@ -77,7 +78,7 @@ def is_harmless(statement: Statement, code: str, superuser: bool) -> bool:
     """Whether the failure of a statement in a new database loses nothing.
 
     ``pg_dump --clean`` drops what a new database does not have; newer versions set parameters that older servers do not
-    know; and a login that is no superuser may not comment on extensions, as older versions of pg_dump do.
+    know; old ones create the language PL/pgSQL; and a login that is no superuser may not comment on extensions, as older versions of pg_dump do.
 
     Args:
         statement: what failed.
@@ -89,6 +90,9 @@ def is_harmless(statement: Statement, code: str, superuser: bool) -> bool:
         return code in _ABSENT
     if statement.kind == "set":
         return code == _UNDEFINED_OBJECT and bool(_OF_NEWER_DUMPS & set(words[:3]))
+    if statement.kind == "create_language":
+        # which every new database has, since version 9.0
+        return code == _DUPLICATE_OBJECT and b"PLPGSQL" in words
     return statement.kind == "comment_on_extension" and code == _INSUFFICIENT_PRIVILEGE and not superuser
 
 

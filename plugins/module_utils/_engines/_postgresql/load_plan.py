@@ -37,6 +37,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import DumpSource, LoadRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Database
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import SqlError
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
@@ -142,7 +143,7 @@ class LoadPlanner:
         except Interrupted:
             raise
         except BackupError as error:
-            found.problems.append(str(error))
+            found.problems.append(f"{part.label}: {error}" if isinstance(error, SqlError) else str(error))
             survey = Survey({name: DumpedDatabase(name) for name in source.databases})
         planned.problems += found.problems
         planned.warnings += [*found.warnings, *survey.warnings, *self._versions(source, survey)]
