@@ -44,7 +44,7 @@ while True:
         engine.restore(request, engine.plan_restore(request, reader), reader)
     print("end", flush=True)
 """
-KILLS = 5
+KILLS = 4
 
 
 def locked(server: PostgresServer) -> Callable[[], bool]:
