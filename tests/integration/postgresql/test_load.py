@@ -9,6 +9,8 @@ from __future__ import annotations
 import gzip
 import os
 import signal
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,7 +22,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import Sq
 from tests.integration.postgresql.dumps import STAMP, dump, load, plan, sources, told, written
 from tests.integration.postgresql.rig import SQL, differences, fill, prove
 from tests.integration.postgresql.test_faults import soon
-from tests.support.paths import CHECKOUT
+from tests.support.paths import BUILD, CHECKOUT
 from tests.support.postgresql import PostgresServer
 
 SAKILA = CHECKOUT.parent / "shared" / "data" / "sakila-postgresql"
@@ -528,3 +530,33 @@ def test_an_interrupted_load_leaves_nothing(untouched: PostgresServer, tmp_path:
             load(untouched, path, {"": "half"}, on_error="continue")
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+LOAD = """
+import pathlib, sys
+from tests.integration.postgresql.dumps import request
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.postgresql import PostgresqlEngine
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
+from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+socket, port, path = sys.argv[1:]
+wanted = request(pathlib.Path(path), {"": "half"})
+with PostgresqlEngine(Connection(unix_socket=socket, port=int(port), user="postgres"), Reporter()) as engine:
+    engine.load(wanted, engine.plan_load(wanted))
+"""
+
+
+def test_a_killed_load_is_swept_by_the_next(untouched: PostgresServer, tmp_path: Path) -> None:
+    path = written(tmp_path, "CREATE TABLE t (a int);\nSELECT pg_sleep(1);\nSELECT 1/0;\n")
+    arguments = [str(untouched.socket_dir), str(untouched.port), str(path)]
+    environment = {**os.environ, "PYTHONPATH": f"{CHECKOUT}{os.pathsep}{BUILD}"}
+    process = subprocess.Popen([sys.executable, "-c", LOAD, *arguments], cwd=CHECKOUT, env=environment)
+    while not untouched.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    while untouched.value("SELECT count(*) FROM pg_stat_activity WHERE datname ~ 'shadow'"):
+        pass
+    assert len([name for name in databases(untouched) if name.startswith("backupdb_shadow")]) == 1
+    warnings: list[str] = []
+    load(untouched, path, {"": "half"}, warnings)
+    assert any("unfinished restore of a run that died" in text for text in warnings)
