@@ -11,6 +11,7 @@ from typing import Callable, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_session import Sender
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import (
+    NAMING,
     again,
     conforming_of,
     is_event_trigger,
@@ -32,8 +33,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
     Statement,
 )
 
-#: Kinds in which a name of a role may have to be repaired.
-_NAMING = ("grant", "revoke", "alter_", "create_schema", "create_policy", "create_user_mapping")
 #: INSERT statements are sent together once they are so long.
 _ENOUGH = 1 << 18
 #: What would make counting quotes wrong.
@@ -189,7 +188,7 @@ class PlainLoad:
             # It would reach beyond the shadow, or print rows.
             return
         original = statement
-        if statement.kind.startswith(_NAMING):
+        if statement.kind.startswith(NAMING):
             text, repaired = repair_roles(statement)
             statement = again(statement, text, conforming_of(self._splitter)) if repaired else statement
         text = self._renamer.apply(statement)

@@ -41,8 +41,8 @@ _YES = frozenset(("true", "on", "1", "yes"))
 _OF_SERVER = frozenset(
     (b"PG_TERMINATE_BACKEND", b"PG_CANCEL_BACKEND", b"PG_RELOAD_CONF", b"PG_PROMOTE", b"PG_ROTATE_LOGFILE")
 )
-#: Kinds that may name roles besides those of grants and owners.
-_NAMING = ("grant", "revoke", "alter_", "create_schema", "create_policy", "create_user_mapping")
+#: Kinds that name roles.
+NAMING = ("grant", "revoke", "alter_", "create_schema", "create_policy", "create_user_mapping")
 
 
 @dataclass(frozen=True)
@@ -301,7 +301,7 @@ class Surveyor:
             database.event_triggers = True
         elif is_of_server(statement):
             self._warn(f"line {statement.line}: left out, it is about the whole server: {statement.head}")
-        if kind.startswith(_NAMING):
+        if kind.startswith(NAMING):
             self._note_roles(self._repair(statement, True), database)
         if self._renamer.names and not kind.startswith(("copy", "insert")):
             self._renamer.apply(statement)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import QUOTED_LISTS
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_postgres, needs_quotes
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
     DOLLAR,
@@ -21,17 +22,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
     Token,
 )
 
-#: Parameters that the server keeps as a list of quoted names (GUC_LIST_QUOTE in its source).
-_NAME_LISTS = frozenset(
-    (
-        "local_preload_libraries",
-        "search_path",
-        "session_preload_libraries",
-        "shared_preload_libraries",
-        "temp_tablespaces",
-        "unix_socket_directories",
-    )
-)
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[0-7]{1,3}|.)", re.DOTALL)
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
@@ -176,6 +166,6 @@ def setting_of(words: Words) -> Optional[tuple[str, Optional[str]]]:
         values.append(value)
         if not words.take(","):
             break
-    if name.lower() in _NAME_LISTS:
+    if name.lower() in QUOTED_LISTS:
         values = ['"' + value.replace('"', '""') + '"' if needs_quotes(value) else value for value in values]
     return None if words.left else (name, ", ".join(values))

@@ -12,7 +12,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageE
 
 #: Parameters whose stored value is a list of names that are already quoted (GUC_LIST_QUOTE in the server's source).
 #: SET wants such a list element by element: as one literal it would become a list of one.
-_QUOTED_LISTS = frozenset(
+QUOTED_LISTS = frozenset(
     {
         "local_preload_libraries",
         "search_path",
@@ -64,7 +64,7 @@ def parameter(name: str) -> str:
 def setting(name: str, value: str) -> str:
     """``name TO value`` for ALTER ROLE/DATABASE ... SET, from a ``name=value`` of pg_db_role_setting."""
     quoted_name = parameter(name)
-    if name.lower() in _QUOTED_LISTS:
+    if name.lower() in QUOTED_LISTS:
         elements = list(split_list(value))
         # An empty list is stored as an empty text and written as one empty literal.
         return f"{quoted_name} TO {', '.join(literal(element) for element in elements) or literal('')}"
