@@ -22,6 +22,8 @@ _SECONDS_BETWEEN_WRITES = 0.5
 class Reporter:
     """Collects warnings and publishes progress. Safe to use from several threads.
 
+    ``changed`` says, when a run fails, whether it has changed something for good before that.
+
     Args:
         progress_file: path of the file to keep up to date, replaced atomically; None for no file.
     """
@@ -29,6 +31,7 @@ class Reporter:
     def __init__(self, progress_file: Optional[str] = None) -> None:
         self.warnings: list[str] = []
         self.phases: dict[str, float] = {}
+        self.changed = False
         self._progress_file = progress_file
         self._lock = threading.Lock()
         self._phase = ""

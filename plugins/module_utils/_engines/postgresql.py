@@ -288,6 +288,7 @@ class PostgresqlEngine(Engine):
             if planned:
                 self.reporter.phase("roles")
                 roles_restore.apply(session, planned, server.superuser)
+                self.reporter.changed = True
                 done = roles_restore.texts(planned)
         self.close()
         databases = {name: plan.databases[name] for name in found.databases if name in plan.databases}
@@ -363,6 +364,7 @@ class PostgresqlEngine(Engine):
         if planned.roles:
             self.reporter.phase("roles")
             roles_restore.apply(self._session(), planned.roles, server.superuser)
+            self.reporter.changed = True
         self.close()
         roles = roles_restore.texts(planned.roles)
         team = Team(request.jobs, self._access)
@@ -393,7 +395,7 @@ class PostgresqlEngine(Engine):
         _refuse("rollback", problems)
         self.close()
         self.reporter.phase("names")
-        roll_back(self._access, request, plan)
+        roll_back(self._access, self.reporter, request, plan)
         self.reporter.phase("")
 
     # proof

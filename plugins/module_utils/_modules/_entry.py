@@ -49,7 +49,7 @@ def run_module(spec: Spec, run: Callable[[Request], dict[str, Any]]) -> None:
     except BackupError as error:
         result = error.result if isinstance(error, FailedResult) else {}
         _warn(module, reporter)
-        module.fail_json(msg=str(error), **{"changed": False, **result})
+        module.fail_json(msg=str(error), **{"changed": reporter.changed, **result})
     _warn(module, reporter)
     module.exit_json(**result)
 

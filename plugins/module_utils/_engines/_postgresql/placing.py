@@ -164,6 +164,7 @@ class Placer:
         change = Swap(item.name, item.shadow, previous, item.statements)
         swap(self._access, session, change, self._placement.disconnect)
         self._done[item.name] = previous
+        self._reporter.changed = True
 
     def _make_sure_of_emptiness(self, name: str) -> None:
         database = self._server.database(name)

@@ -31,6 +31,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement im
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.previous import previous_name, previous_of
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
@@ -99,11 +100,12 @@ class RollbackPlanner:
         return None
 
 
-def roll_back(access: Access, request: RollbackRequest, plan: RollbackPlan) -> None:
+def roll_back(access: Access, reporter: Reporter, request: RollbackRequest, plan: RollbackPlan) -> None:
     """Exchange the databases, one after the other.
 
     Args:
         access: the way to the server.
+        reporter: is told of every change.
         request: what was asked for.
         plan: the steps.
 
@@ -122,5 +124,6 @@ def roll_back(access: Access, request: RollbackRequest, plan: RollbackPlan) -> N
             raise
         finally:
             access.forget(session)
+        reporter.changed = True
         kept = "" if step.kept is None else f"; what it was until now is called {step.kept!r}"
         done.append(f"{step.name!r} is what was called {step.previous!r} already{kept}.")
