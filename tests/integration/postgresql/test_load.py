@@ -386,6 +386,9 @@ def test_errors_name_their_line_and_all_of_them_are_found(untouched: PostgresSer
     assert "division by zero" in texts[3]
     assert "secret" not in texts[4]
     assert texts[5].endswith("DO '…': no ask (PL/pgSQL function inline_code_block line 3 at RAISE)")
+    path = written(tmp_path, "CREATE TABLE t (a text);\nDELETE FROM t\0 WHERE a = '';\nINSERT INTO t VALUES ('\0');\n")
+    assert [error.line for error in load(untouched, path, {"": "broken"}, on_error="continue").errors] == [2, 3]
+    path = written(tmp_path, BROKEN)
     few = load(untouched, path, {"": "broken"}, on_error="continue", error_limit=2)
     assert (len(few.errors), few.error_count) == (2, 6)
 

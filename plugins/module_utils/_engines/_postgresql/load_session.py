@@ -53,6 +53,7 @@ _LONGEST_END = 8
 _SAVEPOINT = b"SAVEPOINT backupdb_statement"
 _ROLLBACK = b"ROLLBACK TO SAVEPOINT backupdb_statement"
 _RELEASE = b"RELEASE SAVEPOINT backupdb_statement"
+_NUL = "it holds a NUL byte, which no statement can: the dump is damaged"
 #: Of a session that the server ended.
 _ENDED = ("08", "57P")
 _CANCELLED = "57014"
@@ -144,6 +145,10 @@ class Sender:
         elif self._status == "INERROR" and statement.kind != "transaction":
             # The first error of a transaction is told; the rest cannot run.
             return
+        if b"\0" in text:
+            # The driver would send what stands before it, which means something else.
+            self._errors.add(StatementError(self._label, statement.line, statement.head.rstrip(" ;"), _NUL))
+            return
         guarded = self._status == "INTRANS" and drops(statement)
         if guarded:
             self.execute(_SAVEPOINT)
@@ -167,8 +172,14 @@ class Sender:
             line: where they begin.
             mode: how they are written.
         """
-        if self._status == "INERROR":
+        if self._status == "INERROR" or (b"\0" not in text and self._together(text)):
             return
+        for single, statement in _singles(text, mode):
+            statement.line += line - 1
+            self.statement(single, statement)
+
+    def _together(self, text: bytes) -> bool:
+        """Run statements that either all do something or none; returns whether they did."""
         guarded = self._status == "INTRANS"
         if guarded:
             self.execute(_SAVEPOINT)
@@ -178,13 +189,10 @@ class Sender:
             self._code(error)
             if guarded:
                 self.execute(_ROLLBACK)
-        else:
-            if guarded:
-                self.execute(_RELEASE)
-            return
-        for single, statement in _singles(text, mode):
-            statement.line += line - 1
-            self.statement(single, statement)
+            return False
+        if guarded:
+            self.execute(_RELEASE)
+        return True
 
     # COPY
 
