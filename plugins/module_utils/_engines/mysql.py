@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql import (
@@ -14,9 +15,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql impor
     instructions,
     load_dump,
     load_dump_plan,
+    parts,
     preflight,
     prove,
     rollback,
+    rows_only,
     swap,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
@@ -42,6 +45,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RolesExport,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import LoadOutcome, LoadPlan, LoadRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RollbackPlan, RollbackRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
@@ -87,11 +91,27 @@ class MysqlEngine(Engine):
 
     def plan_restore(self, request: RestoreRequest, reader: ArtefactReader) -> RestorePlan:
         """What a restore would do, from the manifest, the accounts and the server alone."""
-        return preflight.plan_restore(self._server, request, reader).plan
+        if request.part.whole:
+            return preflight.plan_restore(self._server, request, reader).plan
+        chosen = parts.choose(reader, request)
+        if request.part.content == DATA:
+            return rows_only.plan(self._server, request, chosen)
+        plan = preflight.plan_restore(self._server, request, chosen.reader).plan
+        return replace(
+            plan,
+            problems=(*plan.problems, *chosen.problems),
+            warnings=(*plan.warnings, *chosen.warnings),
+            included=chosen.included,
+        )
 
     def restore(self, request: RestoreRequest, plan: RestorePlan, reader: ArtefactReader) -> RestoreOutcome:
         """Restore as planned. No database ever has its final name before it is complete."""
         swap.recover(self._server, self.reporter)
+        if not request.part.whole:
+            chosen = parts.choose(reader, request)
+            if request.part.content == DATA:
+                return rows_only.fill(self._server, request, chosen, self.reporter)
+            reader = chosen.reader
         found = preflight.again(self._server, request, plan, reader)
         return Restore(self._server, request, found, reader, self.reporter).run()
 

@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import quote_text
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
+    quote_name,
+    quote_text,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.parts import KEY, without_others
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.scripts import read_part, rename_script
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.structure import (
     Structure,
@@ -58,14 +62,19 @@ def read_definitions(
         script = rename_script(read_part(directory, "tables"), names, ignore_case)[0].decode(_ENCODING)
     except UnicodeDecodeError as error:
         raise DamagedSet("The definitions of tables are not UTF-8.", "choose another set") from error
+    part = details.get(KEY)
     tables: dict[str, CreateTable] = {}
     sequences: list[str] = []
     for statement in split_statements(script):
         reader = Reader(statement.text)
         if reader.accept("CREATE", "TABLE"):
             parts = parse_create_table(statement.text)
-            tables[parts.name] = parts
-        elif reader.accept("CREATE", "SEQUENCE") or reader.accept("DO", "SETVAL"):
+            if part is not None and parts.name not in part["tables"]:
+                continue
+            tables[parts.name] = parts if part is None else without_others(parts, details)
+        elif (reader.accept("CREATE", "SEQUENCE") or reader.accept("DO", "SETVAL")) and (
+            part is None or _is_wanted(statement.text, part)
+        ):
             sequences.append(statement.text)
     pointed = references(list(tables.values()))
     about = {item["name"]: item for item in details["tables"]}
@@ -79,3 +88,10 @@ def read_definitions(
         )
         for name, parts in tables.items()
     }, sequences
+
+
+def _is_wanted(statement: str, part: Mapping[str, Any]) -> bool:
+    """Whether a statement about a sequence belongs to a part."""
+    if not part["values"] and Reader(statement).accept("DO", "SETVAL"):
+        return False
+    return not part["chosen"] or any(quote_name(name) in statement for name in part["sequences"])

@@ -125,6 +125,14 @@ class Loader:
         for table in tables:
             self._add_keys(table)
 
+    def fill(self, tables: Sequence[TableToLoad]) -> None:
+        """Fill some tables that exist: one large one, or several small ones; see :meth:`load`."""
+        with self._decompressed([table.path for table in tables]) as stream:
+            for table in tables:
+                with self._source(stream, table, alone=len(tables) == 1) as file:
+                    self._fill(table, file)
+                self._done(table.size)
+
     @contextlib.contextmanager
     def _decompressed(self, paths: Sequence[str]) -> Iterator[BinaryIO]:
         command = Command([find_program("zstd"), "-d", "-q", "-c", "--", *paths])
@@ -232,6 +240,21 @@ class Loader:
         session = self.use(table.database)
         with explaining(f"to analyze table {table.name}"):
             session.rows(f"ANALYZE NO_WRITE_TO_BINLOG TABLE {quote_name(table.name)}")
+
+
+@contextlib.contextmanager
+def local_infile(session: Session, enable: bool) -> Iterator[None]:
+    """Let the server accept LOAD DATA LOCAL for a while, where it does not."""
+    if not enable:
+        yield
+        return
+    with explaining("setting local_infile for the restore"):
+        session.execute("SET GLOBAL local_infile = 1")
+    try:
+        yield
+    finally:
+        with explaining("setting local_infile back"):
+            session.execute("SET GLOBAL local_infile = 0")
 
 
 def compare_definition(name: str, recorded: str, text: str) -> None:

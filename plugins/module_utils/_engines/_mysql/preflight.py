@@ -27,7 +27,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.insta
     missing,
     tool_problem,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.occupants import described, occupants
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.occupants import replace_problems
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.parts import brings
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.previous_databases import (
     LONGEST_NAME,
     name_for_previous,
@@ -38,7 +39,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shado
     is_empty,
     leftovers,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import cut_off, exchanged
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import (
+    cut_off,
+    exchanged,
+    vanishing,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import (
     account_in_use,
     read_accounts,
@@ -93,11 +98,13 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
     """What a restore would do, from the manifest, the accounts and the server."""
     manifest = reader.manifest
     info = inspect(server)
-    problems = list(_server_problems(server, info, manifest))
+    problems = list(server_problems(server, info, manifest))
     warnings: list[str] = []
     with server.session() as session:
-        unfinished = {name for journal in cut_off(session).values() for name in exchanged(journal)}
-        dead = set(leftovers(session))
+        journals = cut_off(session).values()
+        unfinished = {name for journal in journals for name in exchanged(journal)}
+        leftover = set(leftovers(session))
+        dead = leftover.union(*(vanishing(session, journal) for journal in journals))
         chosen, replaced, skipped, found = _choose(session, manifest, request, dead)
         problems += found
         problems += replace_problems(session, replaced, request.placement.disconnect)
@@ -107,16 +114,17 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
         problems += _engine_problems(session, manifest, chosen)
         problems += _collation_problems(session, manifest, chosen)
         in_use = account_in_use(session)
-        enable, problem = _local_infile(info, privileges)
+        enable, problem = local_infile_problem(info, privileges)
         problems += problem
         problems += _function_problem(session, privileges, manifest, chosen)
-    warnings += [f"{name} was left by a restore that died: it will be dropped." for name in sorted(dead)]
+    warnings += [f"{name} was left by a restore that died: it will be dropped." for name in sorted(leftover)]
     warnings += [
         f"A run died while it replaced {name}: that is finished or undone before anything else."
         for name in sorted(unfinished)
     ]
     warnings += _packet_warning(info, manifest)
     recorded = _recorded_accounts(reader) if request.roles != NONE else []
+    recorded = [statement for statement in recorded if brings(manifest, statement)]
     if request.roles == REFERENCED:
         recorded = referenced(recorded, chosen, _all_definers(manifest, chosen))
     accounts = AccountPlan()
@@ -171,40 +179,12 @@ def _choose(
     return chosen, replaced, skipped, problems
 
 
-def replace_problems(session: Session, names: Iterable[str], disconnect: bool) -> list[str]:
-    """What forbids to replace some databases: sessions that use them, rights to see and to end those.
-
-    Args:
-        session: for reading.
-        names: of the databases.
-        disconnect: sessions are ended.
-    """
-    names = list(names)
-    if not names:
-        return []
-    privileges = global_privileges(session)
-    problems = missing(privileges, {"PROCESS": "to see which sessions use the databases that are replaced"})
-    if disconnect and not privileges & {"ALL PRIVILEGES", "SUPER", "CONNECTION ADMIN", "CONNECTION_ADMIN"}:
-        problems.append(
-            "The privilege CONNECTION ADMIN (MySQL: CONNECTION_ADMIN) is missing: it is needed to end sessions."
-        )
-    if problems or disconnect:
-        return problems
-    for name in names:
-        found = occupants(session, [name])
-        if found:
-            problems.append(
-                f"Database {name} cannot be replaced while sessions use it: {described(found)}. Stop the applications, "
-                "or let their sessions be ended (disconnect: true)."
-            )
-    return problems
-
-
 def _all_definers(manifest: Manifest, chosen: Iterable[str]) -> set[str]:
     return {definer for name in chosen for definer in _artefact(manifest, name).details.get("definers", {}).values()}
 
 
-def _server_problems(server: Server, info: InstanceInfo, manifest: Manifest) -> Iterable[str]:
+def server_problems(server: Server, info: InstanceInfo, manifest: Manifest) -> Iterable[str]:
+    """What forbids to restore anything of a set to a server."""
     flavour = server.flavour
     for text in (flavour.too_old, tool_problem(server, info.tools)):
         if text:
@@ -270,7 +250,8 @@ def _collation_problems(session: Session, manifest: Manifest, chosen: Iterable[s
     return problems
 
 
-def _local_infile(info: InstanceInfo, privileges: set[str]) -> tuple[bool, list[str]]:
+def local_infile_problem(info: InstanceInfo, privileges: set[str]) -> tuple[bool, list[str]]:
+    """Whether local_infile has to be set for a restore, and what forbids that."""
     if str(info.facts.get("local_infile", "ON")).upper() in ("ON", "1"):
         return False, []
     if privileges & {"ALL PRIVILEGES", "SUPER", "SYSTEM_VARIABLES_ADMIN"}:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
@@ -35,6 +35,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load 
     TableToLoad,
     batches,
     compare_definition,
+    local_infile,
     to_load,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.preflight import Preflight
@@ -42,6 +43,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.previ
     name_for_previous,
     prune,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows_only import count_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.scripts import (
     doubts_in,
     read_set_programs,
@@ -63,6 +65,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RestoreOutcome,
     RestoreRequest,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import compare_rows, recorded_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import REPLACE
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
@@ -80,6 +83,7 @@ class _Database:
         structures: how its tables are made.
         sequences: statements that make its sequences.
         previous: what the database that has the name is called when this one has it; None where there is none.
+        counted: of a part, how many tables were counted.
     """
 
     recorded: str
@@ -93,6 +97,7 @@ class _Database:
     tables: Sequence[TableToLoad] = ()
     previous: Optional[str] = None
     complete: bool = False
+    counted: Optional[int] = None
     seconds: float = field(default=0.0)
 
 
@@ -139,12 +144,13 @@ class Restore:
             self._ignore_case = bool(int(session.value("SELECT @@lower_case_table_names")))
             try:
                 self._doubt(databases)
-                with self._local_infile(session):
+                with local_infile(session, self._preflight.enable_local_infile):
                     self._load(session, run, databases)
                 self._reporter.phase("accounts")
                 apply_statements(session, self._preflight.accounts.statements)
                 self._reporter.phase("finish")
                 self._complete(databases)
+                self._count(session, databases)
                 self._exchange(session, run, databases)
                 revoke_automatic(session, self._preflight.accounts.revoked)
             except BaseException:
@@ -154,7 +160,7 @@ class Restore:
         keep = self._request.placement.keep_previous
         return RestoreOutcome(
             tuple(
-                RestoredDatabase(item.recorded, item.name, seconds, item.previous if keep else None)
+                RestoredDatabase(item.recorded, item.name, seconds, item.previous if keep else None, item.counted)
                 for item in databases
             ),
             tuple(self._preflight.accounts.actions),
@@ -184,19 +190,6 @@ class Restore:
         for item in databases if renamed else ():
             for text in doubts_in(item.directory, item.details, renamed, self._ignore_case):
                 self._reporter.warn(f"{item.name}: {text}. It was left as it is: look whether it has to be changed.")
-
-    @contextlib.contextmanager
-    def _local_infile(self, session: Session) -> Iterator[None]:
-        if not self._preflight.enable_local_infile:
-            yield
-            return
-        with explaining("setting local_infile for the restore"):
-            session.execute("SET GLOBAL local_infile = 1")
-        try:
-            yield
-        finally:
-            with explaining("setting local_infile back"):
-                session.execute("SET GLOBAL local_infile = 0")
 
     # loading
 
@@ -265,6 +258,19 @@ class Restore:
                 properties = read_properties(session, self._server.flavour, item.shadow)
                 contents[item.shadow] = replace(properties, programs=tuple(programs))
             Settler(session).settle(contents, parked=True, sound=True)
+
+    def _count(self, session: Session, databases: Sequence[_Database]) -> None:
+        """Compare the rows of parts with the proof: nobody else does that, since proofs are of whole databases."""
+        if self._request.part.whole:
+            return
+        for item in databases:
+            if item.tables:
+                versioned = {about["name"] for about in item.details["tables"] if about.get("versioned")}
+                found = {
+                    table.name: count_rows(session, item.shadow, table.name, table.name in versioned)
+                    for table in item.tables
+                }
+                item.counted = compare_rows(item.name, recorded_rows(self._reader, item.recorded), found)
 
     def _defaults(self, session: Session, item: _Database) -> None:
         for name, structure in item.structures.items():

@@ -90,11 +90,40 @@ def read_set_programs(
                 if not isinstance(item, Statement) or item.kind == "delimiter":
                     continue
                 program = _follow(session, item)
-                if program is not None:
+                if program is not None and not _is_left_out(program, details):
                     # The dump program makes views twice: at first in any form, so that others can use them.
                     found.pop((program.kind, program.name), None)
                     found[program.kind, program.name] = program
     return list(found.values())
+
+
+def _is_left_out(program: Program, details: Mapping[str, Any]) -> bool:
+    """Whether a trigger is of a table that is not restored."""
+    return program.kind == TRIGGER and program.name not in details["triggers"]
+
+
+def read_trigger_tables(directory: str) -> dict[str, Optional[str]]:
+    """Name of each trigger of an artefact -> its table; None where that cannot be told."""
+    found: dict[str, Optional[str]] = {}
+    for item in MySQLSplitter([read_part(directory, "triggers")]):
+        if isinstance(item, Statement):
+            named = _kind_and_name(item)
+            if named is not None and named[0] == TRIGGER:
+                found[named[1]] = _table_of_trigger(item)
+    return found
+
+
+def _table_of_trigger(statement: Statement) -> Optional[str]:
+    order = [index for index in statement.significant if statement.tokens[index][0] not in BLANK]
+    words = [statement.tokens[index][1].upper() if statement.tokens[index][0] == WORD else b"" for index in order]
+    timed = next((at for at, word in enumerate(words) if word in (b"BEFORE", b"AFTER")), len(words))
+    for position in range(timed, len(words) - 1):
+        if words[position] == b"ON":
+            behind = position + 1
+            if behind + 2 < len(order) and statement.tokens[order[behind + 1]][1] == b".":
+                behind += 2
+            return decode_mysql(statement.tokens[order[behind]], statement.codec)
+    return None
 
 
 def _follow(session: Session, statement: Statement) -> Optional[Program]:
