@@ -138,11 +138,14 @@ class Client(threading.Thread):
     def run(self) -> None:
         while not self._ended.is_set():
             with contextlib.suppress(pymysql.MySQLError):
-                with self._server.connect("shop") as connection, connection.cursor() as cursor:
-                    self.connections += 1
-                    while not self._ended.is_set():
-                        cursor.execute("SELECT COUNT(*), SLEEP(0.002) FROM parent")
-                        cursor.fetchall()
+                self._work()
+
+    def _work(self) -> None:
+        with self._server.connect("shop") as connection, connection.cursor() as cursor:
+            self.connections += 1
+            while not self._ended.is_set():
+                cursor.execute("SELECT COUNT(*), SLEEP(0.002) FROM parent")
+                cursor.fetchall()
 
     def __enter__(self) -> Client:
         self.start()

@@ -243,7 +243,19 @@ class Settler:
             with explaining(f"setting the character set of {database}"):
                 enter(self._session, database)
                 self._alter(database, content)
+                self._check(database, content, left.get(database, []))
         return [f"{program} of {database}" for database, programs in left.items() for program in programs]
+
+    def _check(self, database: str, content: Content, left: Sequence[Program]) -> None:
+        """Make sure that everything is there; an event whose time is over is not, as before."""
+        there = set(names_of(self._session, database))
+        missing = [item for item in content.programs if item.kind != EVENT and (item.kind, item.name) not in there]
+        lost = [str(item) for item in missing if item not in left]
+        if lost:
+            raise BackupError(
+                f"The server took the definitions of {', '.join(lost[:5])} in {database}, but they are not there.",
+                "look into the server's log",
+            )
 
     def _alter(self, database: str, content: Content) -> None:
         self._session.execute(f"ALTER DATABASE {quote_name(database)}{content.clauses}")

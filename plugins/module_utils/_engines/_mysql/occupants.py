@@ -19,6 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     explaining,
     quote_text,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import global_privileges, missing
 
 _MOST = 20
 _EVERY = 0.05
@@ -53,13 +54,13 @@ def occupants(session: Session, databases: Iterable[str], own: Iterable[int] = (
 
 def _holders(session: Session, names: str) -> str:
     """Numbers of the sessions that hold locks on tables, where the server can tell, as SQL."""
-    queries = (
+    threads = (
         "SELECT t.processlist_id FROM performance_schema.metadata_locks l JOIN performance_schema.threads t "
-        f"ON t.thread_id = l.owner_thread_id WHERE l.lock_status = 'GRANTED' AND l.object_schema IN ({names})",
-        f"SELECT thread_id FROM information_schema.metadata_lock_info WHERE table_schema IN ({names})",
+        f"ON t.thread_id = l.owner_thread_id WHERE l.lock_status = 'GRANTED' AND l.object_schema IN ({names})"
     )
+    plugin = f"SELECT thread_id FROM information_schema.metadata_lock_info WHERE table_schema IN ({names})"
     numbers = {0}
-    for query in queries:
+    for query in (threads, plugin):
         # MariaDB has the second one where its plugin is installed.
         with contextlib.suppress(driver_errors()):
             numbers.update(int(row[0]) for row in session.rows(query) if row[0])
@@ -117,3 +118,32 @@ def kept_away(server: Server, databases: Sequence[str], own: Sequence[int]) -> I
         finally:
             stopped.set()
         future.result()
+
+
+def replace_problems(session: Session, names: Iterable[str], disconnect: bool) -> list[str]:
+    """What forbids to replace some databases: sessions that use them, rights to see and to end those.
+
+    Args:
+        session: for reading.
+        names: of the databases.
+        disconnect: sessions are ended.
+    """
+    names = list(names)
+    if not names:
+        return []
+    privileges = global_privileges(session)
+    problems = missing(privileges, {"PROCESS": "to see which sessions use the databases that are replaced"})
+    if disconnect and not privileges & {"ALL PRIVILEGES", "SUPER", "CONNECTION ADMIN", "CONNECTION_ADMIN"}:
+        problems.append(
+            "The privilege CONNECTION ADMIN (MySQL: CONNECTION_ADMIN) is missing: it is needed to end sessions."
+        )
+    if problems or disconnect:
+        return problems
+    for name in names:
+        found = occupants(session, [name])
+        if found:
+            problems.append(
+                f"Database {name} cannot be replaced while sessions use it: {described(found)}. Stop the applications, "
+                "or let their sessions be ended (disconnect: true)."
+            )
+    return problems

@@ -92,7 +92,7 @@ def names_of(session: Session, database: str) -> list[tuple[str, str]]:
         (VIEW, row[0])
         for row in session.rows(
             "SELECT table_name FROM information_schema.views WHERE table_schema = %s ORDER BY 1", [database]
-        )  # fmt: skip
+        )
     ]
     found += [
         (row[0].lower(), row[1])
@@ -113,7 +113,7 @@ def names_of(session: Session, database: str) -> list[tuple[str, str]]:
         (EVENT, row[0])
         for row in session.rows(
             "SELECT event_name FROM information_schema.events WHERE event_schema = %s ORDER BY 1", [database]
-        )  # fmt: skip
+        )
     ]
     return found
 
@@ -225,8 +225,8 @@ def as_invoker(program: Program) -> Program:
             if head[position : position + 2] == [b"DEFINER", b"="]:
                 tokens[words[position + 2][0]] = (WORD, b"CURRENT_USER")
                 if head[position + 3 : position + 4] == [b"@"]:
-                    for index, _text_ in words[position + 3 : position + 5]:
-                        tokens[index] = (SPACE, b" ")
+                    for gone, _word in words[position + 3 : position + 5]:
+                        tokens[gone] = (SPACE, b" ")
             elif head[position : position + 3] == [b"SQL", b"SECURITY", b"DEFINER"]:
                 tokens[words[position + 2][0]] = (WORD, b"INVOKER")
         return bool(head)

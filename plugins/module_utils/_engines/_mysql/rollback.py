@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server, Session
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import inspect
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.preflight import replace_problems
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.occupants import replace_problems
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.previous_databases import (
     name_for_previous,
     previous_databases,
@@ -21,8 +21,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap 
     Exchange,
     Swap,
     cut_off,
-    exchanged,
     recover,
+    vanishing,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import (
     RollbackPlan,
@@ -39,15 +39,10 @@ def plan_rollback(server: Server, request: RollbackRequest) -> RollbackPlan:
     problems: list[str] = []
     steps: list[RollbackStep] = []
     with server.session() as session:
-        for journal in cut_off(session).values():
-            both = sorted(set(exchanged(journal)) & set(request.databases))
-            if both:
-                problems.append(
-                    f"A run died while it replaced {', '.join(both)}: any restore, or a rollback of another database, "
-                    "finishes or undoes that first."
-                )
+        # What is left of a run that died is put right before the rollback.
+        gone = {name for journal in cut_off(session).values() for name in vanishing(session, journal)}
         for name, stamp in request.databases.items():
-            step, problem = _step(session, name, stamp, request.stamp)
+            step, problem = _step(session, name, stamp, request.stamp, gone)
             problems += [problem] if problem else []
             steps += [step] if step else []
         replaced = [step.name for step in steps if step.kept is not None]
@@ -56,8 +51,10 @@ def plan_rollback(server: Server, request: RollbackRequest) -> RollbackPlan:
     return RollbackPlan(info, tuple(steps), tuple(dict.fromkeys(problems)))
 
 
-def _step(session: Session, name: str, stamp: Optional[str], now: str) -> tuple[Optional[RollbackStep], Optional[str]]:
-    there = previous_databases(session, name)
+def _step(
+    session: Session, name: str, stamp: Optional[str], now: str, gone: Collection[str]
+) -> tuple[Optional[RollbackStep], Optional[str]]:
+    there = [item for item in previous_databases(session, name) if item not in gone]
     listed = ", ".join(there[:20]) or "none"
     # Where names are kept in small letters the stamp is too.
     found = [item for item in there if stamp is None or item.lower().endswith(f"__before_{stamp}".lower())]
@@ -67,7 +64,7 @@ def _step(session: Session, name: str, stamp: Optional[str], now: str) -> tuple[
         return None, f"Database {name} has no previous one of {stamp}: choose among {listed}."
     if len(found) > 1:
         return None, f"Database {name} has several previous ones: say which by its stamp, of {listed}."
-    occupied = exists(session, name) and not is_empty(session, name)
+    occupied = name not in gone and exists(session, name) and not is_empty(session, name)
     return RollbackStep(name, found[0], name_for_previous(session, name, now) if occupied else None), None
 
 

@@ -15,9 +15,8 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Server,
@@ -39,11 +38,13 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conte
     tables_of,
     write_chunks,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.inbound import (
-    ForeignKey,
-    foreign_keys_into,
-    lead_to,
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.exchanges import (
+    Exchange,
+    Part,
+    moved_of,
+    routine_grants,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.inbound import foreign_keys_into, lead_to
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.occupants import (
     described,
     end,
@@ -53,14 +54,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.occup
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.programs import (
     EVENT,
-    ROUTINES,
     TRIGGER,
     VIEW,
-    Program,
     drop,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import JOURNAL, MARKER, exists, sweep
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import read_accounts
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
@@ -70,62 +68,6 @@ _PATIENCE = 30.0
 _LOCK_TIMEOUT = (1205, 1213)
 #: Foreign keys move with their tables and are not checked again; old rows of versioned tables stay.
 _SETTINGS = {"foreign_key_checks": "0", "lock_wait_timeout": "30"}
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One database that takes another's name.
-
-    Args:
-        incoming: complete, under another name; it is gone afterwards.
-        live: the name that it gets.
-        previous: what the database that has the name now is called then; None where there is none, or an empty one.
-    """
-
-    incoming: str
-    live: str
-    previous: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class _Part:
-    """An exchange with everything that is needed to do and to undo it."""
-
-    exchange: Exchange
-    existed: bool
-    #: of the live name before, and the same under the name of the previous one
-    old: Content
-    kept: Content
-    #: of the incoming database, and the same under the live name
-    brought: Content
-    new: Content
-    foreign: Sequence[ForeignKey] = ()
-
-    def moves(self) -> list[tuple[str, str]]:
-        found = []
-        live = self.exchange.live
-        if self.exchange.previous is not None:
-            found += [(qualified(live, name), qualified(self.exchange.previous, name)) for name in self.old.tables]
-        return found + [
-            (qualified(self.exchange.incoming, name), qualified(live, name)) for name in self.brought.tables
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "exchange": [self.exchange.incoming, self.exchange.live, self.exchange.previous],
-            "existed": self.existed,
-            "contents": [item.to_json() for item in (self.old, self.kept, self.brought, self.new)],
-            "foreign": [list(item) for item in self.foreign],
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> _Part:
-        return cls(
-            Exchange(*data["exchange"]),
-            bool(data["existed"]),
-            *(Content.from_json(item) for item in data["contents"]),
-            foreign=tuple(ForeignKey(*item) for item in data["foreign"]),
-        )
 
 
 class Swap:
@@ -143,7 +85,7 @@ class Swap:
         self._lock = lock
         self._reporter = reporter
         self._disconnect = disconnect
-        self._parts: list[_Part] = []
+        self._parts: list[Part] = []
         self._grants: list[str] = []
         self._lost: list[str] = []
         self._home = ""
@@ -217,10 +159,10 @@ class Swap:
                 )
             kept = old.renamed({item.live: item.previous} if item.previous else {}, case)
             self._parts.append(
-                _Part(item, there, old, kept, brought, brought.renamed(names, case),
+                Part(item, there, old, kept, brought, brought.renamed(names, case),
                       foreign_keys_into(session, item.live, list(names.values())) if there else ())
             )  # fmt: skip
-        routines = _routine_grants(self._server, self._parts)
+        routines = routine_grants(self._server, self._parts)
         self._grants = [*(text for text, again in routines if again), *grants]
         self._lost = [text for text, _again in routines]
 
@@ -261,17 +203,18 @@ class Swap:
         while True:
             try:
                 action()
-                return
             except driver_errors() as error:
                 if error_number(error) not in _LOCK_TIMEOUT:
                     raise
                 if time.monotonic() > deadline:
                     raise self._locked(session, error) from error
+            else:
+                return
 
     def _locked(self, session: Session, error: Exception) -> BackupError:
         holders = occupants(session, self._lives) or in_transactions(session)
         return BackupError(
-            f"The tables of {' and '.join(self._lives)} are locked: {error_text(error)}. "
+            f"The tables of {' and '.join(part.exchange.live for part in self._parts)} are locked: {error_text(error)}. "
             + (f"Candidates: {described(holders)}." if holders else "No session says that it holds them."),
             "end the sessions, or stop the applications, then run this again",
         )
@@ -392,7 +335,7 @@ class Swap:
             back = [
                 (new, old)
                 for part in reversed(self._parts)
-                for old, new in reversed([move for move, there in zip(part.moves(), _moved(session, part)) if there])
+                for old, new in reversed([move for move, there in zip(part.moves(), moved_of(session, part)) if there])
             ]
             if back:
                 other.execute("RENAME TABLE " + ", ".join(f"{new} TO {old}" for new, old in self._free(other, back)))
@@ -437,14 +380,14 @@ class Swap:
             BackupError: neither works.
         """
         self._home = home
-        self._parts = [_Part.from_json(item) for item in journal["parts"]]
+        self._parts = [Part.from_json(item) for item in journal["parts"]]
         self._grants = list(journal["grants"])
         self._lost = list(journal["lost"])
         lives = " and ".join(part.exchange.live for part in self._parts)
         names = [part.exchange.live for part in self._parts]
         with self._sessions() as (session, other), _alone(session, names):
             with explaining("looking where the tables are"):
-                moved = [there for part in self._parts for there in _moved(session, part)]
+                moved = [there for part in self._parts for there in moved_of(session, part)]
             if moved and all(moved):
                 try:
                     self._clear_previous(other)
@@ -501,35 +444,16 @@ def exchanged(journal: Mapping[str, Any]) -> list[str]:
     return [item["exchange"][1] for item in journal["parts"]]
 
 
-def _moved(session: Session, part: _Part) -> list[bool]:
-    """For each move of a part whether it was done."""
-    exchange = part.exchange
-    previous = set(tables_of(session, exchange.previous)) if exchange.previous else set()
-    incoming = set(tables_of(session, exchange.incoming))
-    done = [name in previous for name in part.old.tables] if exchange.previous else []
-    return done + [name not in incoming for name in part.brought.tables]
-
-
-def _routine_grants(server: Server, parts: Sequence[_Part]) -> list[tuple[str, bool]]:
-    """Grants on routines of the live databases, which the server forgets when they are dropped.
-
-    Returns:
-        The statements, and whether the routine is there again afterwards.
-    """
-    routines = {part.exchange.live: [_routine(item) for item in part.old.programs] for part in parts}
-    if not any(kind in ROUTINES for found in routines.values() for kind, _name in found):
-        return []
-    again = {part.exchange.live: [_routine(item) for item in part.new.programs] for part in parts}
-    return [
-        (grant.text, (grant.level, (grant.object or "").lower()) in again[grant.database])
-        for account in read_accounts(server)
-        for grant in account.grants
-        if grant.level in ROUTINES and grant.database in routines
-    ]
-
-
-def _routine(program: Program) -> tuple[str, str]:
-    return program.kind, program.name.lower()
+def vanishing(session: Session, journal: Mapping[str, Any]) -> set[str]:
+    """Databases that are gone when an exchange that was cut off has been finished or undone."""
+    parts = [Part.from_json(item) for item in journal["parts"]]
+    with explaining("looking where the tables are"):
+        moved = [there for part in parts for there in moved_of(session, part)]
+    if moved and all(moved):
+        return {part.exchange.incoming for part in parts}
+    return {part.exchange.previous for part in parts if part.exchange.previous is not None} | {
+        part.exchange.live for part in parts if not part.existed
+    }
 
 
 @contextlib.contextmanager
