@@ -491,6 +491,24 @@ def test_the_servers_log_shows_no_passwords(target: PostgresServer, tmp_path: Pa
     assert "in-the-log" not in target.log_tail(10_000)
 
 
+def test_the_locale_of_a_dump_is_what_the_server_can_do(target: PostgresServer, tmp_path: Path) -> None:
+    text = "CREATE DATABASE w WITH TEMPLATE = template0 ENCODING = '{}' {};\n\\connect w\nCREATE TABLE t (a int);\n"
+    icu = text.format(
+        "UTF8", "LOCALE_PROVIDER = icu LOCALE = 'C.UTF-8' ICU_LOCALE = 'de-DE' STRATEGY = wal_log OID = 7"
+    )
+    assert told(load(target, written(tmp_path, icu), {"w": "by icu"})) == []
+    locale = "SELECT datcollate, daticulocale FROM pg_database WHERE datname = 'by icu'"
+    assert target.sql(locale) == [("C.UTF-8", "de-DE")]
+    path = written(
+        tmp_path, text.format("WIN1252", "LC_COLLATE = 'German_Germany.1252' LC_CTYPE = 'German_Germany.1252'")
+    )
+    warnings: list[str] = []
+    assert told(load(target, path, {"w": "from Windows"}, warnings)) == []
+    assert any("sorts by 'German_Germany.1252', which only Windows has" in text for text in warnings)
+    path = written(tmp_path, text.format("UTF8", "LOCALE = 'xx_XX.UTF-8'"))
+    assert "no locale 'xx_XX.UTF-8'" in plan(target, path, {"w": "w"}).problems[0]
+
+
 def test_a_login_without_superuser_loads_what_it_may(fresh_pg: Callable[..., PostgresServer], tmp_path: Path) -> None:
     server = fresh_pg()
     server.sql("CREATE ROLE app LOGIN CREATEDB PASSWORD 'app'")

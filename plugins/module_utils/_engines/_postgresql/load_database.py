@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _NO_ENCODING = "SQL_ASCII"
 _ANY_ENCODING = frozenset(("C", "POSIX"))
+#: As in "German_Germany.1252".
+_WINDOWS = re.compile(r"[A-Z][A-Za-z ]+(_[A-Z][A-Za-z .()]+)?\.(\d{3,5}|utf8)\Z")
 _PARTS = ("encoding", "locale_provider", "lc_collate", "lc_ctype", "locale", "icu_rules")
 
 
@@ -90,6 +93,17 @@ def _locale(options: Mapping[str, str], defaults: Mapping[str, Any]) -> dict[str
         "locale": None if provider == "libc" else own or general,
         "icu_rules": options.get("icu_rules"),
     }
+
+
+def translate_locale(properties: dict[str, Any], server: Server) -> Optional[str]:
+    """Put the server's default in the place of a locale that only Windows has, and return that one; None if there is none."""
+    found = next((name for name in (properties["lc_collate"], properties["lc_ctype"]) if _WINDOWS.match(name)), None)
+    template = server.database(TEMPLATE1)
+    if found is None or template is None:
+        return None
+    for key in ("lc_collate", "lc_ctype", "encoding"):
+        properties[key] = template.properties[key]
+    return str(found)
 
 
 def encoding_is_known(session: Session[Any], name: str) -> bool:

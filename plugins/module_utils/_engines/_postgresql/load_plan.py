@@ -21,6 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_database import (
     encoding_is_known,
     properties_of,
+    translate_locale,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_roles import DumpedRoles
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import (
@@ -248,6 +249,12 @@ class LoadPlanner:
         label = item.source.part.label
         name = found.name or item.targets.databases[key]
         properties = self._properties(item, key)
+        windows = translate_locale(properties, self._server)
+        if windows is not None:
+            self._planned.warnings.append(
+                f"{label}: the database {name!r} sorts by {windows!r}, which only Windows has. It gets the server's own"
+                f" {properties['lc_collate']!r}, and what is sorted by text may come in another order."
+            )
         item.databases[key] = Database(key, 0, properties)
         self._planned.problems += self._missing(item, found, name, properties["tablespace"])
         self._planned.problems += self._creation(properties, name)
