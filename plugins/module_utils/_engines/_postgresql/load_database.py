@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _NO_ENCODING = "SQL_ASCII"
 _ANY_ENCODING = frozenset(("C", "POSIX"))
 #: As in "German_Germany.1252".
-_WINDOWS = re.compile(r"[A-Z][A-Za-z ]+(_[A-Z][A-Za-z .()]+)?\.(\d{3,5}|utf8)\Z")
+_WINDOWS = re.compile(r"[A-Z][A-Za-z ()]+(_[A-Z][A-Za-z .()]+)?\.(\d{3,5}|utf8)\Z")
 _PARTS = ("encoding", "locale_provider", "lc_collate", "lc_ctype", "locale", "icu_rules")
 
 
