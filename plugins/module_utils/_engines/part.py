@@ -2,21 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Parts of databases: what of them is chosen, and that its rows are all there. Private to this collection."""
+"""Parts of databases: what of them is chosen. Part of the protocol of engines. Private to this collection."""
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
-from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
-
-if TYPE_CHECKING:
-    from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
 
 #: What of the chosen tables is restored.
 EVERYTHING = "all"
@@ -84,44 +76,3 @@ def unmatched(database: str, what: str, pattern: str, there: Collection[str]) ->
     some = ", ".join(map(repr, names[:_TOLD])) + (", …" if len(names) > _TOLD else "")
     remedy = f"Choose among {some}." if names else "It has none: choose another database, or do not choose."
     return f"{pattern!r} matches no {what} of the database {database!r} in the set. {remedy}"
-
-
-def recorded_rows(reader: ArtefactReader, database: str) -> dict[str, int]:
-    """Name of each table of a database -> its rows, as the proof of the set says.
-
-    Raises:
-        DamagedSet: the set has no proof of it.
-    """
-    artefact = reader.manifest.artefact("proof")
-    if artefact is None:
-        raise DamagedSet("The set holds no proof, which every backup writes.", "restore another set")
-    reader.verify(artefact)
-    objects = Proof.from_json(read_json(reader.path(artefact))).databases.get(database)
-    if objects is None:
-        raise DamagedSet(f"The proof of the set is not of the database {database!r}.", "restore another set")
-    return {item.name: item.rows for item in objects if item.kind == "table" and item.rows is not None}
-
-
-def compare_rows(database: str, recorded: Mapping[str, int], found: Mapping[str, int]) -> int:
-    """Make sure that tables have as many rows as were recorded; returns how many tables that are.
-
-    Args:
-        database: name, for messages.
-        recorded: of the proof.
-        found: of every table that was loaded.
-
-    Raises:
-        BackupError: one has not.
-    """
-    different = [
-        f"{name}: {recorded.get(name, 'nothing')} recorded, {rows} loaded"
-        for name, rows in sorted(found.items())
-        if recorded.get(name) != rows
-    ]
-    if different:
-        raise BackupError(
-            f"What was loaded of {database!r} has not the rows that the proof of the set names.",
-            "look into the server's log; if it says nothing, restore another set. What was loaded is removed",
-            different[:_TOLD],
-        )
-    return len(found)

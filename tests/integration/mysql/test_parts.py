@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.vya.backupdb.plugins.module_utils._engines import part as part_module
+from ansible_collections.vya.backupdb.plugins.module_utils._engines import part_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import ProofObject
 
@@ -188,7 +188,7 @@ def test_data_leaves_tables_empty_when_it_fails(
     with pytest.raises(BackupError, match="to_customer of or der"):
         journey.restore(target, content="data", tables=["or der"])
     assert counts() == [0, 0]
-    real = part_module.recorded_rows
+    real = part_rows.recorded_rows
     with monkeypatch.context() as patched:
         patched.setattr(f"{ENGINE}.rows_only.recorded_rows", lambda *given: {**real(*given), "or der": 4})
         with pytest.raises(BackupError, match="has not the rows"):
@@ -203,7 +203,7 @@ def test_data_leaves_tables_empty_when_it_fails(
 def test_rows_are_counted_before_the_database_gets_its_name(
     shop: MariaDBServer, target: MariaDBServer, journey: Journey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = part_module.recorded_rows
+    real = part_rows.recorded_rows
     monkeypatch.setattr(f"{ENGINE}.restore.recorded_rows", lambda *given: {**real(*given), "customer": 4})
     with pytest.raises(BackupError, match="has not the rows") as failure:
         journey.restore(target, tables=["customer"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from ansible_collections.vya.backupdb.plugins.module_utils._engines import part as part_module
+from ansible_collections.vya.backupdb.plugins.module_utils._engines import part_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import rows_only
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import ProofObject
@@ -289,7 +289,7 @@ def test_a_login_of_no_superuser_fills_in_the_order_of_foreign_keys(source: Post
 def test_rows_are_counted_before_the_database_gets_its_name(
     source: PostgresServer, part: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = part_module.recorded_rows
+    real = part_rows.recorded_rows
     where = "ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.run_restore.recorded_rows"
     monkeypatch.setattr(where, lambda *given: {**real(*given), "public.plain": 4})
     with pytest.raises(BackupError, match="has not the rows") as failure:

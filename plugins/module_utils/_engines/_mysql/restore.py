@@ -65,7 +65,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RestoreOutcome,
     RestoreRequest,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import compare_rows, recorded_rows
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part_rows import compare_rows, recorded_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import REPLACE
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter

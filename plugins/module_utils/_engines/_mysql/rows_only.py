@@ -45,7 +45,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RestorePlan,
     RestoreRequest,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import compare_rows, recorded_rows
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part_rows import compare_rows, recorded_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RestoredDatabase
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter

@@ -26,7 +26,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.toc import Entry, read_entries
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import zstd_program
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader, RestoreRequest
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import compare_rows, recorded_rows
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part_rows import compare_rows, recorded_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RestoredDatabase
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, chunks, start

@@ -19,7 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Loaded, Loader
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Task, Team
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import compare_rows, recorded_rows
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part_rows import compare_rows, recorded_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import (
     REPLACE,
     Placement,
