@@ -111,7 +111,7 @@ def test_m08_m16_m17_m20_m29_every_kind_of_dump_loads_without_a_difference(
         # the dump does not say it: then an empty database does
         target.sql("CREATE DATABASE shop CHARACTER SET latin1 COLLATE latin1_general_ci")
     wanted = ["shop", "other"] if "--all-databases" in arguments else ["shop"]
-    result = load(target, src, databases=wanted)
+    result = load(target, src)
     assert sorted(item["name"] for item in result["databases"]) == sorted(wanted)
     assert databases_of(target) == sorted(wanted)
     assert differences(source, target, {name: name for name in wanted}) == []
@@ -207,11 +207,23 @@ def test_several_dumps_in_one_archive_and_one_of_several_databases(
 ) -> None:
     for name in ("one", "two", "three"):
         source.sql(f"CREATE DATABASE {name}; CREATE TABLE {name}.t (a INT); INSERT INTO {name}.t VALUES (1)")
+    # what it needs comes later, in another dump
+    source.sql("CREATE VIEW one.v AS SELECT * FROM three.t; CREATE VIEW one.w AS SELECT * FROM one.v")
     both = dumped(source, "--databases", "two", "three")
     src = zipped(tmp_path / "several.zip", a=dumped(source, "--databases", "one"), b=both)
     load(target, src, databases=["one", "three"], rename={"three": "drei"})
     assert databases_of(target) == ["drei", "one"]
-    assert differences(source, target, {"one": "one", "three": "drei"}) == []
+    assert differences(source, target, {"three": "drei"}) == []
+    assert target.sql("SELECT * FROM one.w") == [(1,)]
+    assert "drei" in target.sql("SHOW CREATE VIEW one.v")[0][1]
+
+
+def test_m22_what_follows_the_values_of_an_insert_is_renamed_too(target: MariaDBServer, tmp_path: Path) -> None:
+    insert = "INSERT INTO shop.t VALUES ({0}, 0) ON DUPLICATE KEY UPDATE b = (SELECT MAX(shop.u.b) FROM shop.u);\n"
+    dump = "CREATE DATABASE shop; CREATE TABLE shop.t (a INT PRIMARY KEY, b INT); CREATE TABLE shop.u (b INT);\n"
+    dump += "INSERT INTO shop.u VALUES (7);\n" + "".join(insert.format(number) for number in (1, 2, 1, 2))
+    load(target, written(tmp_path / "dump", dump.encode()), target="copy")
+    assert target.sql("SELECT a, b FROM copy.t ORDER BY 1") == [(1, 7), (2, 7)]
 
 
 PHPMYADMIN = b"""-- phpMyAdmin SQL Dump

@@ -125,7 +125,8 @@ class Load:
     def _load(self, session: Session, run: Run, shadows: Sequence[Mapping[str, Shadow]]) -> Optional[LoadOutcome]:
         """Fill the shadows; returns what failed."""
         self._reporter.phase("load")
-        loader = Shadows(self._server, session, run, self._request.on_error, self._request.error_limit, self._reporter)
+        renamed = {recorded: item.shadow for chosen in shadows for recorded, item in chosen.items()}
+        loader = Shadows(self._server, session, run, self._request, renamed, self._reporter)
         try:
             for source, chosen in zip(self._request.sources, shadows):
                 if chosen:

@@ -103,6 +103,7 @@ class Feed:
     Args:
         chunks: the dump, unpacked.
         names: recorded name of each database to load -> its shadow.
+        renamed: the same of all dumps that are loaded together, which may name each other's databases.
         unnamed: recorded name of the database that statements without a database belong to; None for none.
         longest: the longest statement that the server takes, in bytes.
         sql_mode: that the session begins with.
@@ -113,6 +114,7 @@ class Feed:
         self,
         chunks: Iterable[bytes],
         names: Mapping[str, str],
+        renamed: Mapping[str, str],
         unnamed: Optional[str],
         longest: int,
         sql_mode: str = "",
@@ -123,7 +125,7 @@ class Feed:
         self._longest = longest
         self.size = 0
         self._splitter = _OneByOne(self._counted(chunks), sql_mode)
-        self._renamer = MySQLRenamer({old: new for old, new in names.items() if old}, ignore_case)
+        self._renamer = MySQLRenamer({old: new for old, new in renamed.items() if old}, ignore_case)
         self._folded = {name.lower(): name for name in names} if ignore_case else {}
         self._condition = threading.Condition()
         self._queue: deque[list[Unit]] = deque()

@@ -33,7 +33,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_
     Remark,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import Run
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import STOP, DumpSource, StatementError
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import (
+    STOP,
+    DumpSource,
+    LoadRequest,
+    StatementError,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import ConnectionFailed
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_database import database_options
@@ -102,16 +107,24 @@ class Shadows:
         server: where to load.
         admin: a session for what is not of the dump.
         run: the run that the shadows belong to.
-        on_error: ``stop`` or ``continue``.
-        limit: how many errors are kept.
+        request: what happens at an error, and how many are kept.
+        renamed: recorded name -> shadow, of all dumps.
         reporter: for progress and warnings.
     """
 
-    def __init__(self, server: Server, admin: Session, run: Run, on_error: str, limit: int, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        server: Server,
+        admin: Session,
+        run: Run,
+        request: LoadRequest,
+        renamed: Mapping[str, str],
+        reporter: Reporter,
+    ) -> None:
         self._admin = admin
         self._run = run
-        self._on_error = on_error
-        self._limit = limit
+        self._request = request
+        self._renamed = renamed
         self._reporter = reporter
         self._server = server
         self._session = DumpSession(server)
@@ -151,7 +164,15 @@ class Shadows:
         names = {recorded: item.shadow for recorded, item in shadows.items()}
         self._session.reset()
         session = self._session
-        feed = Feed(source.part.chunks(), names, unnamed, session.longest, session.sql_mode, session.ignore_case)
+        feed = Feed(
+            source.part.chunks(),
+            names,
+            self._renamed,
+            unnamed,
+            session.longest,
+            session.sql_mode,
+            session.ignore_case,
+        )
         line = 0
         try:
             for unit in feed:
@@ -290,9 +311,9 @@ class Shadows:
 
     def _fail(self, unit: Unit, message: str) -> None:
         self.error_count += 1
-        if len(self.errors) < self._limit:
+        if len(self.errors) < self._request.error_limit:
             self.errors.append(StatementError(self._dump, unit.line, unit.head, self._public(message)))
-        if self._on_error == STOP:
+        if self._request.on_error == STOP:
             raise Stopped
 
     def _public(self, message: str) -> str:
