@@ -103,6 +103,12 @@ databases:
   type: list
   elements: dict
   sample: [{"recorded": "orders", "name": "orders", "previous": "orders__before_20261121T080000Z"}]
+included:
+  description: What the chosen part of each database comes to, with the keys recorded, tables, needed and left_out as of M(vya.backupdb.restore).
+  returned: when a part is chosen by O(schemas), O(tables) or O(content)
+  type: list
+  elements: dict
+  sample: [{"recorded": "orders", "tables": ["public.items"], "needed": [], "left_out": []}]
 kept:
   description: Names of databases that exist and would stay as they are.
   returned: success

@@ -34,7 +34,7 @@ _EXPECTED = {
     "README.md": 2,
     "docs/quickstart.md": 7,
     "docs/disaster-recovery.md": 2,
-    "docs/restore.md": 7,
+    "docs/restore.md": 8,
     "docs/modules.md": 0,
 }
 
