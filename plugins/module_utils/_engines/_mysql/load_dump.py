@@ -24,10 +24,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     quote_name,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.content import write_chunks
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_accounts import unnamed_of
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_plan import (
     Preflight,
     again,
-    unnamed_of,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_shadows import (
     Shadow,

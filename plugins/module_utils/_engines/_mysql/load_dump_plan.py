@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.accounts_restore import (
     AccountPlan,
-    plan_accounts,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Server,
@@ -22,18 +20,21 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     error_number,
     explaining,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import (
     global_privileges,
     inspect,
     missing,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_accounts import (
+    accounts_of,
+    concerns,
+    definers_of,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.occupants import described, occupants
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.previous_databases import (
     LONGEST_NAME,
     name_for_previous,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.proof import unescape_pattern
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import (
     exists,
     is_empty,
@@ -41,9 +42,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shado
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import cut_off, exchanged
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import (
-    Account,
     account_in_use,
-    quoted,
     read_accounts,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import DumpSource, LoadPlan, LoadRequest
@@ -54,14 +53,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement im
     Placement,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
-    CREATE_ROLE,
-    CREATE_USER,
-    DEFAULT_ROLE,
-    AccountStatement,
-    Name,
-    parse_account_statement,
-)
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_findings import Finding
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_needs import CHARSET, COLLATION, ENGINE
 
@@ -88,10 +79,6 @@ _FOR_ROLES: Mapping[str, str] = {"CREATE USER": "to make accounts"}
 _UNKNOWN_COLLATION, _UNKNOWN_CHARSET = 1273, 1115
 _ENGINE_ALIASES = {"merge": "mrg_myisam", "heap": "memory", "innobase": "innodb", "ndb": "ndbcluster"}
 _TOLD = 20
-#: The opening of an executable comment: MariaDB's M, the version.
-_GATE = re.compile(r"/\*(M?)!(\d{5,6})?")
-_MYSQL_ONLY = 50700
-_SYSTEM_ACCOUNTS = frozenset(("mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema"))
 
 
 @dataclass(frozen=True)
@@ -100,13 +87,6 @@ class Preflight:
 
     plan: LoadPlan
     accounts: AccountPlan = field(default_factory=AccountPlan)
-
-
-def unnamed_of(source: DumpSource) -> Optional[str]:
-    """The recorded name of the database that statements belong to where no statement names one."""
-    inventory = source.inventory
-    name = (inventory.origin.database or "") if inventory is not None else ""
-    return name if name in source.databases else None
 
 
 def plan_load(server: Server, request: LoadRequest) -> LoadPlan:
@@ -141,9 +121,9 @@ def preflight(server: Server, request: LoadRequest) -> Preflight:
     for source, names in zip(request.sources, chosen):
         problems += _refused(source, names)
         warnings += _left_out(source)
-    accounts, found = _accounts(server, request, chosen, present, in_use)
+    accounts, found = accounts_of(server, request, chosen, present, in_use)
     warnings += found
-    found, more = _definers(request, chosen, present, accounts)
+    found, more = definers_of(request, chosen, present, accounts)
     problems += found
     warnings += more
     plan = LoadPlan(info, chosen, replaced, tuple(skipped), tuple(accounts.actions), tuple(problems), tuple(warnings))
@@ -227,11 +207,6 @@ def _name_problem(name: str) -> Optional[str]:
     return None
 
 
-def _concerns(source: DumpSource, names: Mapping[str, str], database: str) -> bool:
-    """Whether something of a database, as a statement names it, is loaded."""
-    return (database or unnamed_of(source)) in names
-
-
 # what the dumps need
 
 
@@ -240,7 +215,7 @@ def _needs(session: Session, source: DumpSource, names: Mapping[str, str]) -> It
         return
     wanted: dict[tuple[str, str], list[str]] = {}
     for (database, sort, name), places in source.inventory.mysql.needs.items():
-        if not database or _concerns(source, names, database):
+        if not database or concerns(source, names, database):
             wanted.setdefault((sort, name.lower()), []).extend(places)
     with explaining("listing the storage engines"):
         engines = {row[0].lower() for row in session.rows("SHOW ENGINES") if row[1] in ("YES", "DEFAULT")}
@@ -293,7 +268,7 @@ def _known(session: Session, sort: str, name: str) -> bool:
 def _refused(source: DumpSource, names: Mapping[str, str]) -> Iterator[str]:
     if source.inventory is None:
         return
-    found = [item for item in source.inventory.mysql.refused if _concerns(source, names, item.database)]
+    found = [item for item in source.inventory.mysql.refused if concerns(source, names, item.database)]
     for item in found[:_TOLD]:
         yield f"{source.part.label}, {item}. Remove the statement from the dump if it is not needed."
     if len(found) > _TOLD:
@@ -317,142 +292,3 @@ def _left_out(source: DumpSource) -> Iterator[str]:
             f"{label}: the databases {', '.join(system)} are the server's own and are not loaded. Accounts that are rows "
             "of their tables are not taken over: make them by hand, or dump them as statements."
         )
-
-
-# accounts
-
-
-def _accounts(
-    server: Server,
-    request: LoadRequest,
-    chosen: Sequence[Mapping[str, str]],
-    present: Sequence[Account],
-    in_use: Name,
-) -> tuple[AccountPlan, list[str]]:
-    warnings: list[str] = []
-    recorded: list[AccountStatement] = []
-    databases: dict[str, str] = {}
-    for source, names in zip(request.sources, chosen):
-        databases.update({old: new for old, new in names.items() if old})
-        texts = source.inventory.mysql.accounts if source.inventory is not None else []
-        found = [item for item in texts if _is_for(server.flavour, item.gate)]
-        if not found:
-            continue
-        if request.roles == "none":
-            warnings.append(
-                f"{source.part.label}: {len(found)} statements about accounts are left out (roles: none), the first in line "
-                f"{found[0].line}."
-            )
-            continue
-        for item in found:
-            statement = _parsed(item.text)
-            if statement is None:
-                words = " ".join(item.text.split()[:2])
-                warnings.append(
-                    f"{source.part.label}, line {item.line}: {words} …: left out, apply it by hand if it is needed."
-                )
-            elif _is_wanted(server.flavour, statement):
-                recorded.append(statement)
-    if request.roles == "referenced":
-        recorded = _referenced(recorded, databases, _definer_names(request, chosen))
-    if not recorded:
-        return AccountPlan(), warnings
-    return plan_accounts(recorded, present, server.flavour, in_use, databases), warnings
-
-
-def _is_for(flavour: Flavour, gate: str) -> bool:
-    """Whether a server executes an executable comment that begins so."""
-    match = _GATE.fullmatch(gate)
-    if match is None:
-        return True
-    version = int(match.group(2) or 0)
-    if match.group(1):
-        return flavour.is_mariadb and _as_number(flavour) >= version
-    # MariaDB passes over what is meant for MySQL from 5.7 on.
-    return version < _MYSQL_ONLY if flavour.is_mariadb else _as_number(flavour) >= version
-
-
-def _as_number(flavour: Flavour) -> int:
-    major, minor, patch = flavour.number[:3]
-    return major * 10000 + minor * 100 + patch
-
-
-def _is_wanted(flavour: Flavour, statement: AccountStatement) -> bool:
-    """Whether a statement says anything about an account that is no server's own."""
-    grantee = statement.grantee
-    if (grantee.user, grantee.host) in flavour.system_accounts or grantee.user in _SYSTEM_ACCOUNTS:
-        return False
-    nothing = statement.level == DEFAULT_ROLE and statement.other == Name("NONE", None)
-    return statement.privileges != ("USAGE",) and not nothing
-
-
-def _parsed(text: str) -> Optional[AccountStatement]:
-    try:
-        statement = parse_account_statement(text)
-    except BackupError:
-        return None
-    # Several accounts in one statement: only the first would be taken.
-    if statement.level == CREATE_ROLE:
-        # as the server's roles are written, so that one that is there is known
-        return replace(statement, text=f"CREATE ROLE IF NOT EXISTS {quoted(statement.grantee)}")
-    several = statement.level == CREATE_USER and "," in text.partition("IDENTIFIED")[0]
-    return None if several else statement
-
-
-def _referenced(
-    recorded: Sequence[AccountStatement], databases: Mapping[str, str], definers: set[str]
-) -> list[AccountStatement]:
-    """The statements of accounts that run something of the databases or may do something with them, with their roles."""
-    wanted = {
-        statement.grantee
-        for statement in recorded
-        if _plain(statement.grantee) in definers
-        or (statement.database is not None and unescape_pattern(statement.database) in databases)
-    }
-    size = -1
-    while size != len(wanted):
-        size = len(wanted)
-        wanted |= {item.other for item in recorded if item.grantee in wanted and item.other is not None}
-    return [statement for statement in recorded if statement.grantee in wanted]
-
-
-def _plain(name: Name) -> str:
-    return str(name).replace("'", "")
-
-
-def _definer_names(request: LoadRequest, chosen: Sequence[Mapping[str, str]]) -> set[str]:
-    return {
-        definer
-        for source, names in zip(request.sources, chosen)
-        if source.inventory is not None
-        for definer, databases in source.inventory.mysql.definers.items()
-        if any(_concerns(source, names, database) for database in databases)
-    }
-
-
-def _definers(
-    request: LoadRequest,
-    chosen: Sequence[Mapping[str, str]],
-    present: Sequence[Account],
-    accounts: AccountPlan,
-) -> tuple[list[str], list[str]]:
-    known = {_plain(item.name) for item in present} | {
-        _plain(item.grantee) for item in accounts.statements if item.level in (CREATE_USER, CREATE_ROLE)
-    }
-    problems, warnings = [], []
-    for source, names in zip(request.sources, chosen):
-        if source.inventory is None or not names:
-            continue
-        for definer, databases in source.inventory.mysql.definers.items():
-            if not any(_concerns(source, names, database) for database in databases):
-                continue
-            if definer in known or definer.rstrip("@") in known or definer.upper().startswith("CURRENT_"):
-                continue
-            text = f"{source.part.label}: the definer {definer} of views, routines, triggers or events does not exist"
-            if request.roles == "none":
-                problems.append(
-                    f"{text} on this server: create it, or let the dump's accounts be made as well (roles: all)."
-                )
-            else:
-                warnings.append(f"{text}, neither here nor in the dump: they cannot be used until it does.")
-    return problems, warnings
