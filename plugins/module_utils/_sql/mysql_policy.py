@@ -74,7 +74,7 @@ def policy_of(statement: Statement) -> Policy:
     """What becomes of a statement, from its first part."""
     kind, words = statement.kind, statement.words
     if kind == "set":
-        return _set(words)
+        return _set([statement.tokens[index][1].upper() for index in statement.significant])
     if kind == "transaction":
         return _transaction(words)
     if kind in ("select", "do", "with"):
@@ -99,9 +99,17 @@ def _set(words: list[bytes]) -> Policy:
         return _UNSEEN
     if any(word.startswith(b"GTID_") for word in words):
         return Policy(OMIT, "would take over the replication state of another server")
-    if not _GLOBAL.isdisjoint(words):
+    if any(word in _GLOBAL and _is_assigned(words, position) for position, word in enumerate(words)):
         return Policy(OMIT, "sets the server for everybody")
     return _IGNORE if not _NOT_OURS.isdisjoint(words) else _SETTING
+
+
+def _is_assigned(words: list[bytes], position: int) -> bool:
+    """Whether a variable's scope stands where an assignment begins, and not where a value does."""
+    position -= 1
+    while words[position] == b"@":
+        position -= 1
+    return words[position] in (b"SET", b",")
 
 
 def _transaction(words: list[bytes]) -> Policy:

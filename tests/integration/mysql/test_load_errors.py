@@ -139,6 +139,8 @@ def test_m28_a_storage_engine_or_collation_that_is_absent_is_said_before_anythin
         "DELETE live.t FROM live.t JOIN t",
         "UPDATE t, live.t SET live.t.a = 2",
         "SELECT live.wiped() INTO @x",
+        "SET @x = live.wiped()",
+        "DO live.wiped() + SETVAL(s, 1)",
         "system touch /tmp/pwned",
     ],
 )

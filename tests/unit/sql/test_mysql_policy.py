@@ -30,6 +30,8 @@ def statement(sql: str) -> Statement:
         ("ignore", ["LOCK TABLES t WRITE", "UNLOCK TABLES", "START TRANSACTION", "COMMIT", "BEGIN", "SELECT 1", "SHOW TABLES"]),
         ("ignore", ["SET @@SESSION.SQL_LOG_BIN= 0", "SET ROLE NONE", "DROP ROLE mariadb_dump_import_role"]),
         ("ignore", ["/*M!100203 EXECUTE IMMEDIATE CONCAT('SET ROLE ', @current_role) */"]),
+        ("setting", ["SET SESSION sql_mode = REPLACE(@@global.sql_mode, 'a.b', '')", "SET @a = @@GLOBAL.x"]),
+        ("omit", ["SET " + "@a = 1, " * 30 + "GLOBAL max_connections = 1", "SET @a = 1, @@global.x = 2"]),
         ("omit", ["SET @@GLOBAL.GTID_PURGED='x'", "SET PERSIST a = 1", "CHANGE MASTER TO MASTER_HOST='x'", "START SLAVE"]),
         ("omit", ["FLUSH PRIVILEGES", "INSTALL PLUGIN a SONAME 'b'", "CREATE FUNCTION f RETURNS INT SONAME 'x'", "KILL 5"]),
         ("omit", ["SELECT 1 INTO OUTFILE '/x'", "SELECT 1 INTO DUMPFILE '/x'", "SET PASSWORD = 'x'", "CREATE SERVER s OPTIONS ()"]),

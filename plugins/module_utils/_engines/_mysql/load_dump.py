@@ -90,10 +90,10 @@ class Load:
                     self._accounts(session, preflight)
                     self._name(session, run, [item for each in shadows for item in each.values()], preflight)
             except BaseException:
-                self._undo(run, shadows)
+                self._undo(shadows)
                 raise
             if outcome is not None:
-                self._undo(run, shadows)
+                self._undo(shadows)
                 return outcome
         seconds = time.monotonic() - began
         kept = self._previous if self._request.placement.keep_previous else {}
@@ -194,7 +194,7 @@ class Load:
 
     # undoing
 
-    def _undo(self, run: Run, shadows: Sequence[Mapping[str, Shadow]]) -> None:
+    def _undo(self, shadows: Sequence[Mapping[str, Shadow]]) -> None:
         """Drop what was loaded, on a connection of its own: the first one may be what has failed."""
         keep = self._request.placement.keep_failed
         items = [item for each in shadows for item in each.values()]
@@ -206,7 +206,7 @@ class Load:
                     return
                 for item in there:
                     if keep:
-                        run.unmark(session, item.shadow)
+                        session.execute(f"DROP TABLE IF EXISTS {qualified(item.shadow, MARKER)}")
                         self._reporter.warn(
                             f"What was loaded for {item.name} is in the database {item.shadow}: look at it, then drop it."
                         )

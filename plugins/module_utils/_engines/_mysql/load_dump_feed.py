@@ -309,7 +309,10 @@ class Feed:
         changing = statement.kind.startswith(_CHANGING) or (
             statement.kind == "alter_table" and b"RENAME" in [word.upper() for word in statement.words]
         )
-        if not changing or b"." not in statement.bytes():
+        text = statement.bytes()
+        # a variable can be set to what a function of another database returns
+        changing = changing or (statement.kind == "set" and b"(" in text)
+        if not changing or b"." not in text:
             return ""
         places = Places(2, statement.kind, statement.oracle)
         places.feed(statement)

@@ -166,7 +166,8 @@ def _choose(
             problem = _name_problem(name)
             if problem is not None:
                 problems.append(problem)
-            elif name not in dead and exists(session, name):
+            elif name not in dead and exists(session, name) and not is_empty(session, name):
+                # An empty one is as good as none.
                 if request.placement.if_exists == SKIP:
                     skipped.append(name)
                     continue
@@ -180,9 +181,6 @@ def _choose(
 
 def _taken(session: Session, placement: Placement, name: str, replaced: dict[str, str]) -> Optional[str]:
     """What forbids giving a name that a database has; else notes what that will be called."""
-    if is_empty(session, name):
-        # As good as none.
-        return None
     if placement.if_exists != REPLACE:
         return (
             f"Database {name} exists on this server and is not empty. Give the new one another name (target, rename), let "
