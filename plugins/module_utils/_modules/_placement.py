@@ -198,6 +198,7 @@ def difference(
     kept: Iterable[str],
     roles: Iterable[str],
     parts: Optional[Mapping[str, Included]] = None,
+    rows_only: bool = False,
 ) -> dict[str, str]:
     """The diff of a restore.
 
@@ -208,12 +209,15 @@ def difference(
         kept: databases that stay.
         roles: what happens to them.
         parts: recorded name -> what of it comes, where that is not all.
+        rows_only: the databases and their tables exist, and get rows.
     """
     there = [f"database {name}" for name in sorted({*kept, *replaced})]
     made = [f"database {new}" + (f" (from {old})" if old != new else "") for old, new in sorted(databases.items())]
+    if rows_only:
+        there, made = made, [f"{line}, with rows" for line in made]
     for old, part in sorted((parts or {}).items()):
         if old in databases:
-            made += [f"{databases[old]}: table {name}" for name in part.tables]
+            made += [f"{databases[old]}: {'rows of ' if rows_only else ''}table {name}" for name in part.tables]
             made += [f"{databases[old]}: {name}, which that needs" for name in part.needed]
             made += [f"{databases[old]}: without {text}" for text in part.left_out]
     moved = [f"database {old} (was {name})" for name, old in sorted(replaced.items()) if old]

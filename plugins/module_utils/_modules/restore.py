@@ -117,6 +117,8 @@ def _restore_set(request: Request) -> dict[str, Any]:
         for text in plan.warnings:
             request.reporter.warn(text)
         refuse("The restore is not possible:", plan.problems)
+        if not wanted.part.whole and plan.replaced:
+            request.reporter.warn(f"A part takes the place of whole databases: {', '.join(sorted(plan.replaced))}.")
         if plan.changes:
             request.reporter.phase("verify")
             verify_artefacts(reader, plan, wanted)
@@ -132,7 +134,13 @@ def _restore_set(request: Request) -> dict[str, Any]:
             result["included"] = included(plan.included, plan.databases)
         if request.diff:
             result["diff"] = difference(
-                plan.info.address, plan.databases, plan.replaced, plan.skipped, plan.roles, plan.included
+                plan.info.address,
+                plan.databases,
+                plan.replaced,
+                plan.skipped,
+                plan.roles,
+                plan.included,
+                wanted.part.content == DATA,
             )
         if plan.changes and not request.check:
             outcome = engine.restore(wanted, plan, reader)

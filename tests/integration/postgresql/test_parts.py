@@ -314,3 +314,30 @@ def test_roles_alone(source: PostgresServer, part: Any) -> None:
     assert source.sql("SELECT datname FROM pg_database ORDER BY 1") == before
     with pytest.raises(UsageError, match="no database is"):
         part(databases=[], target=None, tables=["plain"])
+
+
+def test_names_and_rows_in_another_encoding(
+    source: PostgresServer, part: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    source.sql("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    try:
+        with source.connect("latin", client_encoding="utf8") as session:
+            session.execute('CREATE TABLE "été" (id serial, "où" text)')
+            session.execute("CREATE TABLE other ()")
+            session.execute("INSERT INTO \"été\" (\"où\") VALUES ('çà'), ('là')")
+        made = back_up(source, tmp_path_factory.mktemp("latin"), "latin")
+        place = {"repository": str(Path(made.reader.directory).parents[2]), "tables": ["?t?"]}
+        assert part(content="schema", **place)["included"][0]["tables"] == ["public.été"]
+        assert part(content="data", **place)["databases"][0]["counted"] == 1
+        with source.connect("part", client_encoding="utf8") as session:
+            assert session.execute('SELECT * FROM "été" ORDER BY 1').fetchall() == [(1, "çà"), (2, "là")]
+            assert session.execute("SELECT nextval('\"été_id_seq\"')").fetchone() == (3,)
+    finally:
+        source.sql("DROP DATABASE latin")
+
+
+def test_a_part_in_the_place_of_a_whole_database_is_said_to_be_one(source: PostgresServer, part: Any) -> None:
+    part(content="schema")
+    result = part(tables=["plain"], if_exists="replace", keep_previous=0)
+    assert "A part takes the place of whole databases: part." in result["warnings"]
+    assert [name for kind, name in objects(source, "part") if kind == "table"] == ["public.plain"]

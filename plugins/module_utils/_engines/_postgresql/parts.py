@@ -275,7 +275,8 @@ class _Selector:
     # for people
 
     def _names(self, chosen: Sequence[Entry]) -> list[str]:
-        names = {entry.name for entry in chosen if entry.kind in _TABLES}
+        kinds = frozenset({TABLE}) if self._part.content == DATA else _TABLES
+        names = {entry.name for entry in chosen if entry.kind in kinds}
         todo = [entry for entry in chosen if entry.kind in _TABLES]
         while todo:
             children = self._partitions.get(todo.pop().number, ())

@@ -23,7 +23,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     TABLE_DATA,
     Selection,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.toc import Entry, read_entries
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.toc import (
+    Entry,
+    encoding_of,
+    read_entries,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import zstd_program
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader, RestoreRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.part_rows import compare_rows, recorded_rows
@@ -147,6 +151,7 @@ def fill(
         raise DamagedSet(f"The set holds no database {rows.recorded!r}.", "name a database that the set has")
     directory = rows.reader.path(artefact)
     recorded = recorded_rows(rows.reader, rows.recorded)
+    encoding = encoding_of(read_entries(directory))
     reporter.phase("load")
     with (
         explained(f"loading rows into {rows.target}; its tables stay as they were"),
@@ -155,9 +160,6 @@ def fill(
         with session.transaction():
             tables, missing = _find(session, rows.part.entries)
             _lock(session, rows.target, tables, missing)
-            for entry in read_entries(directory):
-                if entry.kind == "ENCODING":
-                    session.execute(sql(entry.definition.replace("SET ", "SET LOCAL ", 1)))
             session.execute("SET LOCAL xmloption = content")
             oids = [table.oid for table in tables]
             keys = session.execute(_FOREIGN_KEYS, (oids,)).fetchall()
@@ -169,7 +171,7 @@ def fill(
                 session.execute("SET CONSTRAINTS ALL DEFERRED")
             for number, table in enumerate(tables):
                 reporter.progress("loading tables", number, len(tables))
-                _copy(session, directory, table)
+                _copy(session, directory, table, encoding)
             counted = compare_rows(rows.target, recorded, {table.name: _count(session, table) for table in tables})
             if server.superuser:
                 _check_keys(session, rows.target, [(name, table, query) for name, _own, _other, table, query in keys])
@@ -243,8 +245,9 @@ def _in_order(tables: Sequence[_Table], references: Sequence[tuple[int, int]]) -
     return ordered
 
 
-def _copy(session: Session[Any], directory: str, table: _Table) -> None:
-    with session.cursor() as cursor, cursor.copy(sql(table.entry.copy.strip().rstrip(";"))) as copy:
+def _copy(session: Session[Any], directory: str, table: _Table, encoding: str) -> None:
+    statement = f"{table.entry.copy.strip().rstrip(';')} WITH (ENCODING '{encoding}')"
+    with session.cursor() as cursor, cursor.copy(sql(statement)) as copy:
         for chunk in _rows(directory, table.entry):
             copy.write(chunk)
 

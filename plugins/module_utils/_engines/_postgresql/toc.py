@@ -10,7 +10,9 @@ ReadToc and the directory format's ReadExtraToc in pg_dump's pg_backup_archiver.
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
@@ -76,17 +78,38 @@ def read_entries(directory: str) -> list[Entry]:
     with open(os.path.join(directory, TOC), "rb") as stream:
         data = stream.read()
     try:
-        return _Reader(data, form).entries()
+        found = _Reader(data, form).entries()
+        codec = python_codec(encoding_of(found))
+        return found if codec is None else _Reader(data, form, codec).entries()
     except (IndexError, ValueError) as error:
         raise DamagedSet(f"The table of contents of {directory} is damaged: {error}.", "restore another set") from None
 
 
+def encoding_of(entries: Sequence[Entry]) -> str:
+    """The encoding of an archive, as the server calls it."""
+    text = next((entry.definition for entry in entries if entry.kind == "ENCODING"), "")
+    found = re.search(r"client_encoding = '(\w+)'", text)
+    return found[1] if found else "UTF8"
+
+
+def python_codec(encoding: str) -> Optional[str]:
+    """What Python calls an encoding of the server; None where UTF-8 does, and for what has no encoding or is unknown."""
+    if encoding in ("UTF8", "SQL_ASCII"):
+        return None
+    name = re.sub(r"\AWIN(?=\d)", "cp", encoding)
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return None
+
+
 class _Reader:
-    def __init__(self, data: bytes, form: tuple[int, int]) -> None:
+    def __init__(self, data: bytes, form: tuple[int, int], codec: str = "utf-8") -> None:
         self._data = data
         self._form = form
         self._size = data[8]
         self._at = _FIXED
+        self._codec = codec
 
     def entries(self) -> list[Entry]:
         if self._form >= _SHORT_COMPRESSION:
@@ -144,5 +167,4 @@ class _Reader:
         return text
 
     def _words(self) -> str:
-        # An archive of a database in another encoding is in that: its names are for people then, not for the server.
-        return (self._text() or b"").decode("utf-8", "surrogateescape")
+        return (self._text() or b"").decode(self._codec, "surrogateescape")
