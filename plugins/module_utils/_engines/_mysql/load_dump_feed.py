@@ -53,7 +53,8 @@ _MOST_BEGINNINGS = 1000
 _Key = tuple[bytes, Optional[str], str]
 _Value = TypeVar("_Value")
 #: Kinds that change what they name, so that each name must be of a database that is loaded.
-_CHANGING = ("drop_", "truncate", "rename_", "update", "delete", "select", "do", "with")
+_CHANGING = ("drop_", "truncate", "rename_", "update", "delete", "create_index", "select", "do", "with")
+_MOVING = (b"RENAME", b"EXCHANGE", b"CONVERT")
 
 
 @dataclass
@@ -306,13 +307,8 @@ class Feed:
 
     def _foreign(self, statement: Statement) -> str:
         """Why a statement may not run: it changes a database that is not loaded."""
-        changing = statement.kind.startswith(_CHANGING) or (
-            statement.kind == "alter_table" and b"RENAME" in [word.upper() for word in statement.words]
-        )
-        text = statement.bytes()
-        # a variable can be set to what a function of another database returns
-        changing = changing or (statement.kind == "set" and b"(" in text)
-        if not changing or b"." not in text:
+        text = statement.bytes().upper()
+        if b"." not in text or not _changes_what_it_names(statement.kind, text):
             return ""
         places = Places(2, statement.kind, statement.oracle)
         places.feed(statement)
@@ -321,6 +317,14 @@ class Feed:
             if name is not None and self._recorded(name) not in self._names:
                 return f"it would change the database {name!r}, which is not loaded: it was not executed"
         return ""
+
+
+def _changes_what_it_names(kind: str, text: bytes) -> bool:
+    """Whether a statement, in capital letters, could change tables other than the one that it is about."""
+    if kind in ("alter_table", "alter_event"):
+        return any(word in text for word in _MOVING)
+    # a variable can be set to what a function returns that changes tables
+    return kind.startswith(_CHANGING) or (kind == "set" and b"(" in text)
 
 
 def _size(units: list[Unit]) -> int:
