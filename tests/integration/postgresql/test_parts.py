@@ -341,3 +341,30 @@ def test_a_part_in_the_place_of_a_whole_database_is_said_to_be_one(source: Postg
     result = part(tables=["plain"], if_exists="replace", keep_previous=0)
     assert "A part takes the place of whole databases: part." in result["warnings"]
     assert [name for kind, name in objects(source, "part") if kind == "table"] == ["public.plain"]
+
+
+RACE = """
+CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.n := -1; RETURN NEW; END';
+CREATE TABLE many (k int, n int) PARTITION BY LIST (k);
+DO 'BEGIN FOR i IN 1..2 LOOP EXECUTE format(''CREATE TABLE many_%s PARTITION OF many FOR VALUES IN (%s)'', i, i); END LOOP; END';
+INSERT INTO many SELECT i % 2 + 1, i FROM generate_series(1, 4000) i;
+CREATE TRIGGER "on every one" BEFORE INSERT ON many FOR EACH ROW EXECUTE FUNCTION spoil();
+COMMENT ON TRIGGER "on every one" ON many IS 'of a trigger';
+"""
+
+
+@pytest.mark.parametrize("wanted", [{}, {"tables": ["many"]}])
+def test_triggers_of_partitioned_tables_come_after_the_rows(
+    source: PostgresServer, part: Any, tmp_path_factory: pytest.TempPathFactory, wanted: dict[str, Any]
+) -> None:
+    # sessions of pg_restore would make the trigger while rows come, now and then
+    source.sql("CREATE DATABASE race")
+    try:
+        source.sql(RACE, database="race")
+        made = back_up(source, tmp_path_factory.mktemp("race"), "race")
+        part(repository=str(Path(made.reader.directory).parents[2]), jobs=4, **wanted)
+        assert source.value("SELECT count(*) FROM many WHERE n < 0", database="part") == 0
+        recorded = objects(source, "race")
+        assert objects(source, "part") == recorded
+    finally:
+        source.sql("DROP DATABASE race")

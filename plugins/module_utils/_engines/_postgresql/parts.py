@@ -35,6 +35,7 @@ FOREIGN_KEY = "FK CONSTRAINT"
 _ATTACHED_PARTITION = "TABLE ATTACH"
 _ATTACHED_INDEX = "INDEX ATTACH"
 _NAMESPACE = "SCHEMA"
+_USER_MAPPING = "USER MAPPING"
 
 #: What a pattern of tables can mean.
 _TABLES = frozenset({TABLE, "FOREIGN TABLE", "VIEW", "MATERIALIZED VIEW"})
@@ -61,7 +62,7 @@ _ATTACHED = frozenset(
 )
 #: Entries that come when all that they are about is there.
 _COMPANIONS = frozenset(
-    {"ACL", "CAST", "COMMENT", FOREIGN_KEY, _ATTACHED_INDEX, "SECURITY LABEL", "TRANSFORM", "USER MAPPING"}
+    {"ACL", "CAST", "COMMENT", FOREIGN_KEY, _ATTACHED_INDEX, "SECURITY LABEL", "TRANSFORM", _USER_MAPPING}
 )
 #: Entries of the whole database, or that would reach beyond it.
 _PUBLISHED = "PUBLICATION TABLE"
@@ -131,6 +132,7 @@ class _Selector:
         self._part = part
         self._by_number = {entry.number: entry for entry in entries}
         self._schemas = {entry.tag: entry for entry in entries if entry.kind == _NAMESPACE}
+        self._servers = {entry.number: entry.tag for entry in entries if entry.kind == "SERVER"}
         self._belonging: dict[int, list[Entry]] = {}
         self._partitions: dict[int, list[Entry]] = {}
         self._parents: dict[int, set[int]] = {}
@@ -155,10 +157,15 @@ class _Selector:
                 taken = list(self._entries)
         left_out = list(self._left_out(taken))
         if self._part.content == SCHEMA:
-            taken = [entry for entry in taken if entry.kind not in _OF_ROWS]
+            taken = [entry for entry in taken if entry.kind not in _OF_ROWS and not self._is_of_large_object(entry)]
         elif self._part.content == DATA:
             taken = [entry for entry in taken if entry.kind in (TABLE_DATA, SEQUENCE_SET)]
         return Selection(taken, Included(self._names(chosen), self._needed(chosen, taken), left_out))
+
+    def _is_of_large_object(self, entry: Entry) -> bool:
+        return entry.kind in _COMPANIONS and any(
+            self._by_number[number].kind in _LARGE_OBJECTS for number in entry.depends_on if number in self._by_number
+        )
 
     # what is chosen
 
@@ -251,13 +258,12 @@ class _Selector:
 
     def _is_complete(self, entry: Entry) -> bool:
         there = [number for number in entry.depends_on if number in self._by_number]
-        if not there and entry.kind in ("ACL", "COMMENT"):
-            # Of schema public, which every database has and few archives make.
-            return entry.tag in ('SCHEMA "public"', "SCHEMA public") and self._has_public()
-        return bool(there) and self._taken.issuperset(there)
-
-    def _has_public(self) -> bool:
-        return any(self._by_number[number].namespace == "public" for number in self._taken)
+        if there or entry.kind == _USER_MAPPING:
+            if entry.kind == _USER_MAPPING:
+                there += [number for number, name in self._servers.items() if entry.tag.endswith(f" SERVER {name}")]
+            return bool(there) and self._taken.issuperset(there)
+        # Of schema public, which databases have without an entry.
+        return entry.kind in ("ACL", "COMMENT") and entry.tag in ('SCHEMA "public"', "SCHEMA public")
 
     def _rows_of(self, chosen: Sequence[Entry]) -> list[Entry]:
         """Chosen tables and sequences, their partitions, rows and values; nothing that they depend on."""

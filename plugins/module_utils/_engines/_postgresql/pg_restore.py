@@ -23,6 +23,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._process import Comma
 
 #: Entries of an archive that make event triggers, or say something about them.
 _EVENT_TRIGGER = re.compile(rb"\A\d+; \d+ \d+ (EVENT TRIGGER |(COMMENT|SECURITY LABEL) - EVENT TRIGGER )")
+#: Entries that make triggers, or say something about them; and one that a partitioned table has.
+_TRIGGER = re.compile(rb"\A\d+; \d+ \d+ (TRIGGER |(COMMENT|SECURITY LABEL) .*\bTRIGGER )")
+_PARTITION = re.compile(rb"\A\d+; \d+ \d+ TABLE ATTACH ")
 _TOC_ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+)")
 #: Nothing of a shadow can be lost by a crash before its last transaction, the renaming, is on disk: that one waits for
 #: the disk as always, and everything before it with it.
@@ -109,7 +112,8 @@ class Archives:
 
     def _load(self, database: str, source: Source, workers: int) -> None:
         jobs = [] if source.form == "tar" else [f"--jobs={workers}"]
-        for options in self._lists(source) if source.event_triggers or source.wanted is not None else [[]]:
+        several = source.event_triggers or source.wanted is not None or (workers > 1 and _has_partitions(source))
+        for options in self._lists(source) if several else [[]]:
             self._run(database, source, [*jobs, *options])
 
     def _run(self, database: str, source: Source, options: Sequence[str]) -> None:
@@ -140,19 +144,36 @@ class Archives:
                 raise
 
     def _lists(self, source: Source) -> list[list[str]]:
-        """Options for two runs: all but the event triggers, which must not fire meanwhile, and then those."""
+        """Options for several runs: all but triggers, and then those, which must not fire meanwhile.
+
+        Triggers of a partitioned table have no rows to wait for in the archive, so several sessions would make them while
+        the rows of partitions are on their way.
+        """
         listing = archive.entries(self._tools.path("pg_restore"), source.path)
         if source.wanted is not None:
             listing = [line for line in listing if int(line.partition(b";")[0]) in source.wanted]
+        partitions = any(_PARTITION.match(line) for line in listing)
+        stages: dict[str, list[bytes]] = {"objects": [], "triggers": [], "event_triggers": []}
+        for line in listing:
+            if _EVENT_TRIGGER.match(line):
+                stages["event_triggers"].append(line)
+            elif partitions and _TRIGGER.match(line):
+                stages["triggers"].append(line)
+            else:
+                stages["objects"].append(line)
         options = []
-        for name, wanted in (("objects", False), ("triggers", True)):
-            lines = [line for line in listing if bool(_EVENT_TRIGGER.match(line)) is wanted]
-            if wanted and not lines:
-                continue
-            file = Path(source.scratch, name)
-            file.write_bytes(b"".join(lines))
-            options.append([f"--use-list={file}"])
+        for name, lines in stages.items():
+            if lines:
+                file = Path(source.scratch, name)
+                file.write_bytes(b"".join(lines))
+                options.append([f"--use-list={file}"])
         return options
+
+
+def _has_partitions(source: Source) -> bool:
+    """Whether an archive may have partitioned tables: only that of the directory format tells without being listed."""
+    toc = Path(source.path, archive.TOC)
+    return b"TABLE ATTACH" in toc.read_bytes() if toc.is_file() else True
 
 
 def _only_transaction_timeout(error: ProcessError) -> bool:
