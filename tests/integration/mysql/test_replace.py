@@ -127,7 +127,7 @@ def test_several_at_once_with_views_on_each_other(
 
 
 class Client(threading.Thread):
-    """An application that connects again at once when its connection is ended."""
+    """An application that connects again at once when its connection is ended, and begins a transaction again."""
 
     def __init__(self, server: MariaDBServer) -> None:
         super().__init__(daemon=True)
@@ -142,9 +142,11 @@ class Client(threading.Thread):
 
     def _work(self) -> None:
         with self._server.connect("shop") as connection, connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT COUNT(*) FROM parent")
             self.connections += 1
             while not self._ended.is_set():
-                cursor.execute("SELECT COUNT(*), SLEEP(0.002) FROM parent")
+                cursor.execute("SELECT SLEEP(0.1)")
                 cursor.fetchall()
 
     def __enter__(self) -> Client:

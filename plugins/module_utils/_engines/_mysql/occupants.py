@@ -20,6 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     quote_text,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import global_privileges, missing
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 
 _MOST = 20
 _EVERY = 0.05
@@ -108,8 +109,10 @@ def kept_away(server: Server, databases: Sequence[str], own: Sequence[int]) -> I
     stopped = threading.Event()
 
     def work(session: Session) -> None:
-        while not stopped.wait(_EVERY):
-            end(session, occupants(session, databases, own))
+        # If that fails, the wait for the tables says so.
+        with contextlib.suppress(BackupError):
+            while not stopped.wait(_EVERY):
+                end(session, occupants(session, databases, own))
 
     with server.session() as session, ThreadPoolExecutor(1, thread_name_prefix="backupdb") as pool:
         future = pool.submit(work, session)
@@ -117,7 +120,7 @@ def kept_away(server: Server, databases: Sequence[str], own: Sequence[int]) -> I
             yield
         finally:
             stopped.set()
-        future.result()
+            future.result()
 
 
 def replace_problems(session: Session, names: Iterable[str], disconnect: bool) -> list[str]:

@@ -67,7 +67,8 @@ _ATTEMPT = 2
 _PATIENCE = 30.0
 _LOCK_TIMEOUT = (1205, 1213)
 #: Foreign keys move with their tables and are not checked again; old rows of versioned tables stay.
-_SETTINGS = {"foreign_key_checks": "0", "lock_wait_timeout": "30"}
+_PATIENTLY = 30
+_SETTINGS = {"foreign_key_checks": "0", "lock_wait_timeout": str(_PATIENTLY)}
 
 
 class Swap:
@@ -111,10 +112,12 @@ class Swap:
             with explaining("writing the journal of the exchange"):
                 write_chunks(other, self._home, JOURNAL, self._journal(), "An exchange of databases by vya.backupdb")
             try:
-                with self._undisturbed(session, other):
+                with self._undisturbed(session, other, self._disconnect):
+                    self._wait_for_locks(other, _ATTEMPT)
                     self._begin(session, other)
                     self._move(session, other)
-                self._settle(other)
+                    self._wait_for_locks(other, _PATIENTLY)
+                    self._settle(other)
             except BaseException:
                 self._undo_or_say()
                 raise
@@ -182,16 +185,16 @@ class Swap:
         return [part.exchange.live for part in self._parts if part.exchange.previous is not None]
 
     @contextlib.contextmanager
-    def _undisturbed(self, session: Session, other: Session) -> Iterator[None]:
-        """Nothing waits long for locks on tables, and whoever holds them is sent away if that was asked for."""
-        with explaining("setting up the session"):
-            other.execute(f"SET SESSION lock_wait_timeout = {_ATTEMPT}")
+    def _undisturbed(self, session: Session, other: Session, alone: bool) -> Iterator[None]:
+        """Send whoever uses the databases away, again and again, if that was asked for."""
         with contextlib.ExitStack() as stack:
-            if self._disconnect and self._lives:
+            if alone and self._lives:
                 stack.enter_context(kept_away(self._server, self._lives, (session.id, other.id)))
             yield
+
+    def _wait_for_locks(self, other: Session, seconds: int) -> None:
         with explaining("setting up the session"):
-            other.execute(f"SET SESSION lock_wait_timeout = {_SETTINGS['lock_wait_timeout']}")
+            other.execute(f"SET SESSION lock_wait_timeout = {seconds}")
 
     def _patiently(self, session: Session, action: Callable[[], object]) -> None:
         """Do something that needs tables that others may hold.
@@ -319,26 +322,47 @@ class Swap:
     # undoing
 
     def _undo_or_say(self) -> None:
-        """Undo on connections of their own: the first ones may be what has failed."""
-        try:
-            with self._sessions() as (session, other):
-                self._undo(session, other)
-        except (BackupError, driver_errors()) as error:
-            self._reporter.warn(
-                f"The failed exchange could not be undone ({error}): the next restore or rollback on this server does it."
-            )
+        """Undo on connections of their own: the first ones may be what has failed.
 
-    def _undo(self, session: Session, other: Session) -> None:
-        """Everything as it was; from any moment of an exchange or of an undoing."""
-        with explaining("moving the tables back"):
+        Sessions that hold tables are waited for; when that was in vain, they are ended: a database without its triggers
+        would be worse.
+        """
+        for firm in (False, True):
+            try:
+                with self._sessions() as (session, other):
+                    self._undo(session, other, firm)
+            except (BackupError, driver_errors()) as error:
+                reason = error
+            else:
+                return
+        self._reporter.warn(
+            f"The failed exchange could not be undone ({reason}): the next restore or rollback on this server does it."
+        )
+
+    def _undo(self, session: Session, other: Session, firm: bool = True) -> None:
+        """Everything as it was; from any moment of an exchange or of an undoing.
+
+        Args:
+            session, other: connections.
+            firm: end the sessions that are in the way.
+        """
+        with explaining("looking where the tables are"):
             moving = has_flag(session, self._home, JOURNAL)
+            moved = [there for part in self._parts for there in moved_of(session, part)]
+        # Nobody was there when the tables were moved: who has come since must not keep a half of it alive.
+        with self._undisturbed(session, other, firm or self._disconnect or any(moved)):
+            self._bring_back(session, other, moving)
+
+    def _bring_back(self, session: Session, other: Session, moving: bool) -> None:
+        with explaining("moving the tables back"):
             back = [
                 (new, old)
                 for part in reversed(self._parts)
                 for old, new in reversed([move for move, there in zip(part.moves(), moved_of(session, part)) if there])
             ]
             if back:
-                other.execute("RENAME TABLE " + ", ".join(f"{new} TO {old}" for new, old in self._free(other, back)))
+                self._free(other)
+                other.execute("RENAME TABLE " + ", ".join(f"{new} TO {old}" for new, old in back))
         settler = Settler(other)
         left = settler.settle({part.exchange.live: part.old for part in self._parts if part.existed}, False, moving)
         for text in left:
@@ -356,7 +380,7 @@ class Swap:
                 other.execute(statement)
             other.execute(f"DROP TABLE IF EXISTS {qualified(self._home, JOURNAL)}")
 
-    def _free(self, other: Session, moves: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    def _free(self, other: Session) -> None:
         """Take away the triggers and views that RENAME stumbles over on its way back."""
         for part in self._parts:
             for program in part.new.programs:
@@ -365,7 +389,6 @@ class Swap:
             for program in part.kept.programs:
                 if program.kind in (EVENT, TRIGGER) and part.exchange.previous is not None:
                     drop(other, part.exchange.previous, program.kind, program.name)
-        return moves
 
     # after a death
 
