@@ -24,6 +24,9 @@ from tests.support.postgresql import PostgresServer
 SHOP = r"""
 CREATE SCHEMA sales;
 CREATE SCHEMA empty;
+COMMENT ON SCHEMA public IS 'changed';
+ALTER SCHEMA public OWNER TO postgres;
+GRANT CREATE ON SCHEMA public TO PUBLIC;
 CREATE EXTENSION hstore;
 CREATE TYPE sales.state AS ENUM ('new', 'paid');
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
@@ -176,6 +179,13 @@ def test_a_schema_comes_with_everything_in_it(source: PostgresServer, part: Any)
     assert ("table", "public.plain") in there
     assert ("partitioned table", "public.measured") in missing
     assert {key for key, item in there.items() if recorded.get(key) != item} == set()
+
+
+def test_schema_public_is_as_it_was_whatever_is_chosen(source: PostgresServer, part: Any) -> None:
+    assert part(schemas=["empty"])["included"][0]["needed"] == []
+    there, recorded = objects(source, "part"), objects(source, "shop")
+    assert there == {key: recorded[key] for key in there}
+    assert set(there) >= {("schema", "public"), ("schema", "empty")}
 
 
 def test_patterns_that_match_nothing_are_named_with_what_there_is(source: PostgresServer, part: Any) -> None:

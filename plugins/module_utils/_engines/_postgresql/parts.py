@@ -35,6 +35,7 @@ FOREIGN_KEY = "FK CONSTRAINT"
 _ATTACHED_PARTITION = "TABLE ATTACH"
 _ATTACHED_INDEX = "INDEX ATTACH"
 _NAMESPACE = "SCHEMA"
+_PUBLIC = "public"
 _USER_MAPPING = "USER MAPPING"
 
 #: What a pattern of tables can mean.
@@ -151,6 +152,9 @@ class _Selector:
         else:
             for entry in chosen:
                 self._take(entry)
+            if _PUBLIC in self._schemas:
+                # Every database has it; here it says what is different about it.
+                self._take(self._schemas[_PUBLIC])
             self._take_companions()
             taken = [entry for entry in self._entries if entry.number in self._taken]
             if not self._part.chosen:
@@ -301,6 +305,7 @@ class _Selector:
             for entry in taken
             if entry.number not in known | own
             and entry.kind not in _COMPANIONS
+            and not (entry.kind == _NAMESPACE and entry.tag == _PUBLIC)
             and not (entry.kind in _TABLES and entry.name in names)
         ]
 
