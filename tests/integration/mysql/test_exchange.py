@@ -11,6 +11,7 @@ import os
 import signal
 
 import pytest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql import swap
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import Run
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import (
@@ -32,6 +33,8 @@ from tests.support.mariadb import MariaDBServer
 PREVIOUS = "shop__before_20260101T000000Z"
 THERE = Exchange("incoming", "shop", PREVIOUS)
 BACK = Exchange(PREVIOUS, "shop", "incoming")
+#: The change that moves the tables.
+RENAMING = 11
 
 
 class Interrupted(Exception):
@@ -59,9 +62,9 @@ def exchange(server: MariaDBServer, what: Exchange, number: int = 0, action: obj
     """Exchange, with something done before a change; returns how many changes there were."""
     opened = connect(server)
     with opened.session() as session:
-        swap = Counted(opened, Run(session).lock, Reporter()).at(number, action)
-        swap.run([what])
-        return swap.done
+        counted = Counted(opened, Run(session).lock, Reporter()).at(number, action)
+        counted.run([what])
+        return counted.done
 
 
 @pytest.fixture
@@ -218,3 +221,22 @@ def test_m22_foreign_keys_of_other_databases_stay_with_the_name(shops: MariaDBSe
     with pytest.raises(Interrupted):
         exchange(shops, BACK, 45, fail)
     assert shops.sql("SHOW CREATE TABLE other.t") == before
+
+
+def test_m21_a_session_that_comes_in_between_does_not_keep_a_half_alive(
+    shops: MariaDBServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds a table whose triggers are dropped already: they come back all the same."""
+    monkeypatch.setattr(swap, "_ATTEMPT", 1)
+    monkeypatch.setitem(swap._SETTINGS, "lock_wait_timeout", "1")
+    before = proof_of(shops, "shop", "incoming")
+    with shops.connect() as late, late.cursor() as cursor:
+
+        def come() -> None:
+            late.select_db("shop")
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT * FROM child")
+
+        with pytest.raises(BackupError, match=rf"tables of shop are locked.*connection {late.thread_id()}"):
+            exchange(shops, THERE, RENAMING, come)
+    assert differences(before, shops) == []
