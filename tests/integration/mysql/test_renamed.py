@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.mysql.conftest import Journey, databases_of, script
 from tests.integration.mysql.standing import ACCOUNTS, build
+from tests.integration.mysql.test_databases import SAKILA
 from tests.support.mariadb import MariaDBServer
 
 
@@ -115,3 +118,19 @@ def test_referenced_accounts_only(source: MariaDBServer, target: MariaDBServer, 
             for account in accounts:
                 server.sql(f"DROP {'USER' if '@' in account else 'ROLE'} IF EXISTS {account}")
             server.sql(ACCOUNTS)
+
+
+def test_m22_sakila_under_another_name_over_itself(
+    source: MariaDBServer, target: MariaDBServer, journey: Journey
+) -> None:
+    if not SAKILA.is_dir():
+        pytest.skip("the sample database is not here: shared/data/sakila-mysql")
+    for name in ("schema.sql", "data.sql"):
+        source.client(input_text=(SAKILA / name).read_text())
+    journey.dump(source, "sakila")
+    for _time in ("filled", "replaced"):
+        result = journey.restore(target, rename={"sakila": "kino"}, if_exists="replace")
+        assert journey.differences(target, {"sakila": "kino"}) == []
+    previous = result["databases"][0]["previous"]
+    assert databases_of(target) == ["kino", previous]
+    assert journey.differences(target, {"sakila": previous}) == []
