@@ -56,7 +56,8 @@ INSERT INTO sales.customer (name, attributes) SELECT 'c' || i, 'a=>1' FROM gener
 INSERT INTO sales."or der" (customer, amount, self) SELECT i % 50 + 1, i, nullif(i - 1, 0) FROM generate_series(1, 200) i;
 INSERT INTO measured SELECT i, E'back\\slash\ttab\nline' FROM generate_series(1, 19) i;
 INSERT INTO plain VALUES (1, '\.'), (2, NULL), (3, E'\\N');
-SELECT lo_from_bytea(0, 'large');
+SELECT lo_from_bytea(4001, 'large');
+COMMENT ON LARGE OBJECT 4001 IS 'of a large object';
 REFRESH MATERIALIZED VIEW sales.counted;
 """
 
