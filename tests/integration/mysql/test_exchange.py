@@ -137,7 +137,7 @@ def test_m21_killed_at_each_step_the_next_run_finishes_or_undoes(shops: MariaDBS
     before = proof_of(shops, "shop", "incoming")
     fork = multiprocessing.get_context("fork")
     outcomes = []
-    for number in (2, *range(12, 56, 4), 15, 17, 54, 55):
+    for number in (2, 11, *range(12, 56, 6), 55):
         process = fork.Process(
             target=exchange, args=(shops, THERE, number, lambda: os.kill(os.getpid(), signal.SIGKILL))
         )
