@@ -171,9 +171,9 @@ class Archives:
 
 
 def _has_partitions(source: Source) -> bool:
-    """Whether an archive may have partitioned tables: only that of the directory format tells without being listed."""
+    """Whether an archive may have partitioned tables: only one in the directory format tells without being listed."""
     toc = Path(source.path, archive.TOC)
-    return b"TABLE ATTACH" in toc.read_bytes() if toc.is_file() else True
+    return source.form != "directory" or (toc.is_file() and b"TABLE ATTACH" in toc.read_bytes())
 
 
 def _only_transaction_timeout(error: ProcessError) -> bool:
