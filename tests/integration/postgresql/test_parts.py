@@ -81,7 +81,7 @@ def made(source: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Ba
 def part(source: PostgresServer, made: Backup) -> Iterator[Any]:
     """Restores a part of shop as "part", which is not there before."""
 
-    def restore(check: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:
+    def restore(check: bool = False, diff: bool = False, module: str = "restore", **options: Any) -> dict[str, Any]:
         place = Path(made.reader.directory)
         given = {
             "engine": "postgresql",
@@ -95,7 +95,9 @@ def part(source: PostgresServer, made: Backup) -> Iterator[Any]:
             "jobs": 2,
             "analyze": False,
         }
-        return call("restore", check=check, diff=diff, **{**given, **options})
+        if module != "restore":
+            del given["jobs"], given["analyze"]
+        return call(module, check=check, diff=diff, **{**given, **options})
 
     source.sql('DROP DATABASE IF EXISTS "part"')
     yield restore
@@ -206,6 +208,10 @@ def test_check_mode_says_what_would_come(source: PostgresServer, part: Any) -> N
     assert "part: table sales.or der" in after
     assert "part: type sales.state, which that needs" in after
     assert "part: without the foreign key sales.or der or der_customer_fkey" in after
+    asked = part(module="preflight_info", tables=["or der"])
+    assert (asked["ready"], asked["included"]) == (True, result["included"])
+    asked = part(module="preflight_info", tables=["or der"], content="data")
+    assert (asked["ready"], len(asked["problems"])) == (False, 1)
     assert "part" not in [name for (name,) in source.sql("SELECT datname FROM pg_database")]
 
 

@@ -51,7 +51,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Backup
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import Reader
 
-_PRIVILEGES = {"SELECT": "to compare what was loaded", "INSERT": "to load rows"}
+_PRIVILEGES = {
+    "SELECT": "to compare what was loaded",
+    "INSERT": "to load rows",
+    "UPDATE": "to lock the tables",
+    "ALTER": "to set the counters of tables",
+}
 _TOLD = 20
 _TABLES = "SELECT table_name, engine FROM information_schema.tables WHERE table_schema = %s"
 _TRIGGERS = (

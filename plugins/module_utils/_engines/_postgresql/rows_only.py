@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 #: What pg_dump writes behind the rows of a table.
 _END = b"\\.\n\n\n"
 _TOLD = 20
+#: Whoever holds a table for longer is busy with it.
+_LOCK_SECONDS = 20
 
 _TABLE = """
 SELECT c.oid, pg_catalog.format('%%I.%%I', n.nspname, c.relname)
@@ -203,6 +205,7 @@ def _find(session: Session[Any], entries: Sequence[Entry]) -> tuple[list[_Table]
 def _lock(session: Session[Any], target: str, tables: Sequence[_Table], missing: Sequence[str]) -> None:
     """Let nobody else write to the tables from here on, and make sure that they are as they were when it was planned."""
     filled = []
+    session.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
     for table in tables:
         session.execute(sql(f"LOCK TABLE ONLY {table.name} IN SHARE ROW EXCLUSIVE MODE"))
         if _has_rows(session, table):
