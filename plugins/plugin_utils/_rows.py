@@ -170,7 +170,11 @@ def preflight_rows(answers: Any) -> list[dict[str, Any]]:
     """
     rows = []
     for name, answer in by_instance(answers).items():
-        row: dict[str, Any] = {"instance": name, "ok": not failed(answer) and bool(answer.get("ready")), "message": None}
+        row: dict[str, Any] = {
+            "instance": name,
+            "ok": not failed(answer) and bool(answer.get("ready")),
+            "message": None,
+        }
         if failed(answer):
             row["message"] = message(answer)
         else:

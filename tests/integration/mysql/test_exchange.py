@@ -20,6 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap 
     cut_off,
     recover,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import BackupRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RollbackRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
@@ -178,6 +179,17 @@ def test_m21_a_rollback_puts_right_what_a_dead_run_left(shops: MariaDBServer) ->
         assert ["was finished" in text for text in opened.reporter.warnings] == [True]
     kept = "shop__before_20270101T000000Z"
     assert differences(before, shops, incoming=kept) == []
+
+
+def test_m21_a_database_in_the_middle_of_an_exchange_is_not_backed_up_as_if_it_were_whole(shops: MariaDBServer) -> None:
+    before = proof_of(shops, "shop", "incoming")
+    with engine(shops) as opened:
+        killed(shops, 5)
+        (problem,) = opened.plan_backup(BackupRequest(databases=["shop"])).problems
+        assert "shop may not be whole" in problem
+        recover(connect(shops), Reporter())
+        assert opened.plan_backup(BackupRequest(databases=["shop"])).problems == ()
+    assert differences(before, shops) == []
 
 
 def test_sessions_that_come_after_the_plan_forbid_it_too(shops: MariaDBServer) -> None:

@@ -38,6 +38,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.proof
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.settings import read_settings
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.snapshot import Pair, Snapshot
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import cut_off, exchanged
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import (
     Account,
     export_sql,
@@ -79,6 +80,7 @@ def plan_backup(server: Server, request: BackupRequest) -> BackupPlan:
             problems.append(text)
     warnings: list[str] = []
     if not info.missing_privileges:
+        problems += _cut_off(server, chosen)
         problems += _view_problems(server, chosen)
         warnings += _missing_definers(server, chosen)
     return BackupPlan(
@@ -88,6 +90,18 @@ def plan_backup(server: Server, request: BackupRequest) -> BackupPlan:
         tuple(warnings),
         estimated_bytes=sum(item.size for item in chosen) + _FIXED_BYTES,
     )
+
+
+def _cut_off(server: Server, databases: Sequence[Database]) -> list[str]:
+    """Databases in the middle of whose exchange a run died may lack triggers, views and routines for now."""
+    names = {database.name for database in databases}
+    with server.session() as session:
+        wanting = {name for journal in cut_off(session).values() for name in exchanged(journal) if name in names}
+    return [
+        f"A run that put another database in the place of {name} died in the middle of it, and {name} may not be whole. "
+        "Run that restore or rollback again: before anything else it finishes or undoes this."
+        for name in sorted(wanting)
+    ]
 
 
 def _view_problems(server: Server, databases: Sequence[Database]) -> list[str]:

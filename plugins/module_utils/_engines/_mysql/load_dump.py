@@ -165,6 +165,7 @@ class Load:
         if preflight.accounts.statements:
             self._reporter.phase("accounts")
             apply_statements(session, preflight.accounts.statements)
+            self._reporter.changed = bool(preflight.accounts.statements)
         self._roles = preflight.accounts.actions
 
     def _name(self, session: Session, run: Run, items: Sequence[Shadow], preflight: Preflight) -> None:

@@ -148,6 +148,7 @@ class Restore:
                     self._load(session, run, databases)
                 self._reporter.phase("accounts")
                 apply_statements(session, self._preflight.accounts.statements)
+                self._reporter.changed = bool(self._preflight.accounts.statements)
                 self._reporter.phase("finish")
                 self._complete(databases)
                 self._count(session, databases)
@@ -305,6 +306,9 @@ class Restore:
         """Drop what is not complete, on a connection of its own: the first one may be what has failed."""
         try:
             with self._server.session() as session:
+                if any(_holds_journal(session, item.shadow) for item in databases):
+                    # An exchange that could not be undone: all shadows are needed to finish or undo it.
+                    return
                 for item in databases:
                     self._undo_one(session, item)
         except (BackupError, driver_errors()) as error:
@@ -315,13 +319,6 @@ class Restore:
     def _undo_one(self, session: Session, item: _Database) -> None:
         if item.complete or not exists(session, item.shadow):
             return
-        held = session.value(
-            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s AND table_name = %s",
-            [item.shadow, JOURNAL],
-        )
-        if held:
-            # An exchange that could not be undone: what is left belongs to the live name.
-            return
         if self._request.placement.keep_failed:
             session.execute(f"DROP TABLE IF EXISTS {qualified(item.shadow, MARKER)}")
             self._reporter.warn(
@@ -329,6 +326,15 @@ class Restore:
             )
             return
         session.execute(f"DROP DATABASE {quote_name(item.shadow)}")
+
+
+def _holds_journal(session: Session, database: str) -> bool:
+    return bool(
+        session.value(
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s AND table_name = %s",
+            [database, JOURNAL],
+        )
+    )
 
 
 #: Foreign keys are moved with their tables, not checked again.

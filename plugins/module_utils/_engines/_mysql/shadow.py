@@ -85,7 +85,9 @@ def leftovers(session: Session) -> list[str]:
         # What is in the middle of an exchange is no leftover: see swap.recover.
         exchanging = {
             row[0]
-            for row in session.rows("SELECT table_schema FROM information_schema.tables WHERE table_name = %s", [JOURNAL])
+            for row in session.rows(
+                "SELECT table_schema FROM information_schema.tables WHERE table_name = %s", [JOURNAL]
+            )
         }
         for database in sorted(marked_databases(session) - exchanging):
             try:

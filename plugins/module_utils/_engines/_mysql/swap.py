@@ -121,6 +121,7 @@ class Swap:
             except BaseException:
                 self._undo_or_say()
                 raise
+            self._reporter.changed = True
             try:
                 self._finish(session, other)
             except BackupError as error:
