@@ -67,9 +67,7 @@ def request(path: Path, databases: Mapping[str, str] | None = None, **options: A
     return LoadRequest(sources(path, databases), placement=placement, **{"jobs": 2, **options})
 
 
-def plan(
-    server: PostgresServer, path: Path, databases: Mapping[str, str] | None = None, **options: Any
-) -> LoadPlan:
+def plan(server: PostgresServer, path: Path, databases: Mapping[str, str] | None = None, **options: Any) -> LoadPlan:
     """What a load would do."""
     connect = options.pop("connect", {})
     with engine(server, **connect) as used:

@@ -16,6 +16,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Acco
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import acl, archive, staging, tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import select
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import (
+    _only_transaction_timeout,
+    restore_failure,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import create_statement
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import (
     dollar_quoted,
@@ -23,10 +27,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     literal,
     setting,
     split_list,
-)
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import (
-    _only_transaction_timeout,
-    restore_failure,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import (
     Membership,
