@@ -43,7 +43,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
     return found
 
 
-def tests_of_traps() -> dict[str, list[str]]:
+def covering_tests() -> dict[str, list[str]]:
     """Id of a trap -> its tests, as pytest takes them."""
     found: dict[str, list[str]] = {}
     for path in sorted((CHECKOUT / "tests").rglob("test_*.py")):
@@ -74,7 +74,7 @@ def text(traps: Mapping[str, Mapping[str, Any]], tests: Mapping[str, list[str]])
 
 def main() -> None:
     """Write the page."""
-    PAGE.write_text(text(catalogue(), tests_of_traps()))
+    PAGE.write_text(text(catalogue(), covering_tests()))
 
 
 if __name__ == "__main__":

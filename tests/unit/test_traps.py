@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from tests.traps.page import PAGE, catalogue, tests_of_traps, text
+from tests.traps.page import PAGE, catalogue, covering_tests, text
 
 
 def test_every_trap_that_is_handled_has_tests_and_no_other() -> None:
-    tests = tests_of_traps()
+    tests = covering_tests()
     traps = catalogue()
     assert set(tests) <= set(traps)
     assert [trap for trap, row in traps.items() if trap not in tests and row.get("holds", True)] == []
@@ -18,4 +18,4 @@ def test_every_trap_that_is_handled_has_tests_and_no_other() -> None:
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text() == text(catalogue(), tests_of_traps()), "run: python -m tests.traps.page"
+    assert PAGE.read_text() == text(catalogue(), covering_tests()), "run: python -m tests.traps.page"
