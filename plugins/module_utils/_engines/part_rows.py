@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
-from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
 
 _TOLD = 20
 
@@ -22,11 +21,7 @@ def recorded_rows(reader: ArtefactReader, database: str) -> dict[str, int]:
     Raises:
         DamagedSet: the set has no proof of it.
     """
-    artefact = reader.manifest.artefact("proof")
-    if artefact is None:
-        raise DamagedSet("The set holds no proof, which every backup writes.", "restore another set")
-    reader.verify(artefact)
-    objects = Proof.from_json(read_json(reader.path(artefact))).databases.get(database)
+    objects = recorded_proof(reader).databases.get(database)
     if objects is None:
         raise DamagedSet(f"The proof of the set is not of the database {database!r}.", "restore another set")
     return {item.name: item.rows for item in objects if item.kind == "table" and item.rows is not None}

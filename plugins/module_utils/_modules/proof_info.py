@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._files.compare import compare as compare_files
@@ -32,7 +32,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules.files_archiv
 from ansible_collections.vya.backupdb.plugins.module_utils._modules.files_restore import root_from
 from ansible_collections.vya.backupdb.plugins.module_utils._modules.restore import targets
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.compare import Comparison, compare
-from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, LEVELS, Proof
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, LEVELS
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
 from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 
@@ -81,17 +81,6 @@ def run(request: Request) -> dict[str, Any]:
             messages[:50] + ([f"{result['total'] - 50} more"] if result["total"] > 50 else []),
         )
     return result
-
-
-def recorded_proof(reader: SetReader) -> Proof:
-    """The proof of a set.
-
-    Raises:
-        DamagedSet: it is not what was written.
-    """
-    artefact = reader.artefact("proof")
-    reader.verify(artefact)
-    return Proof.from_json(read_json(reader.path(artefact)))
 
 
 def _servers(request: Request, reader: SetReader) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from dataclasses import replace as changed
 from typing import Any
 
 import pymysql
 import pytest
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql import swap
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql import restore, swap
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 
 from tests.integration.modules.harness import until
@@ -57,6 +59,24 @@ def test_m08_m21_what_was_there_is_kept_and_both_are_proven(standing: MariaDBSer
     standing.sql(f"INSERT INTO {previous}.parent () VALUES (); CALL {previous}.note('x')")
     assert standing.sql("SELECT * FROM shop.log") == []
     assert standing.value("SELECT COUNT(*) FROM shop.parent") == 2
+
+
+def test_what_is_not_what_was_backed_up_takes_no_place(
+    standing: MariaDBServer, journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_more_rows(reader: Any) -> Any:
+        proof = recorded_proof(reader)
+        objects = tuple(
+            changed(item, rows=item.rows + 1) if item.rows is not None else item for item in proof.databases["shop"]
+        )
+        return changed(proof, databases={"shop": objects})
+
+    before = proof_of(standing, "shop")
+    monkeypatch.setattr(restore, "recorded_proof", with_more_rows)
+    with pytest.raises(BackupError, match="not what was backed up") as failure:
+        replace(journey, standing)
+    assert all(text.startswith("rows of table") and "(database shop)" in text for text in failure.value.details)
+    assert (differences(before, standing), databases_of(standing)) == ([], ["shop"])
 
 
 def test_m05_grants_on_routines_outlive_the_routines(standing: MariaDBServer, journey: Journey) -> None:

@@ -12,14 +12,16 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import restore as restore_module
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import swap
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import run_restore, swap
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import Placement
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted
 
 from tests.integration.postgresql.rig import back_up, differences, engine, plan_restore, restore
@@ -41,6 +43,21 @@ def test_replaced_database_is_kept_and_the_new_one_is_what_was_recorded(standing
     assert differences(standing.server, standing.made.proof, instance=False) == []
     assert [standing.state(name) for name in kept.values()] == [OLD, OLD]
     assert standing.databases() == sorted([*kept, *kept.values()])
+
+
+def test_what_is_not_what_was_backed_up_takes_no_place(standing: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_more_rows(reader: Any) -> Any:
+        proof = recorded_proof(reader)
+        objects = tuple(
+            replace(item, rows=item.rows + 1) if item.rows is not None else item for item in proof.databases["shop"]
+        )
+        return replace(proof, databases={**proof.databases, "shop": objects})
+
+    monkeypatch.setattr(run_restore, "recorded_proof", with_more_rows)
+    with pytest.raises(BackupError, match="not what was backed up") as failure:
+        standing.replace(standing.request("shop"))
+    assert all(text.startswith("rows of table") and "(database shop)" in text for text in failure.value.details)
+    assert (standing.state("shop"), standing.databases()) == (OLD, ["crm", "shop"])
 
 
 def test_previous_databases_beyond_keep_previous_are_removed(standing: Standing) -> None:

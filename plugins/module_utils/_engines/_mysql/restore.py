@@ -43,6 +43,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.previ
     name_for_previous,
     prune,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.prove import prove
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows_only import count_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.scripts import (
     doubts_in,
@@ -67,6 +68,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.part_rows import compare_rows, recorded_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import REPLACE
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof, refuse_if_different
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
@@ -152,6 +154,7 @@ class Restore:
                 self._reporter.phase("finish")
                 self._complete(databases)
                 self._count(session, databases)
+                self._prove(databases)
                 self._exchange(session, run, databases)
                 revoke_automatic(session, self._preflight.accounts.revoked)
             except BaseException:
@@ -272,6 +275,24 @@ class Restore:
                     for table in item.tables
                 }
                 item.counted = compare_rows(item.name, recorded_rows(self._reader, item.recorded), found)
+
+    def _prove(self, databases: Sequence[_Database]) -> None:
+        """Make sure that what takes the place of another database is what was backed up.
+
+        Of the tables: what is made around them gets its final state only with the name.
+        """
+        replacing = [item for item in databases if item.name in self._preflight.plan.replaced]
+        if not replacing or not self._request.part.whole:
+            return
+        expected = recorded_proof(self._reader)
+        found = prove(self._server, [item.shadow for item in replacing], expected.level, self._request.jobs, False)
+        refuse_if_different(
+            expected,
+            found,
+            {item.recorded: item.shadow for item in replacing},
+            {item.recorded: item.name for item in replacing},
+            lambda item: item.kind == "table" and item.what != "grant",
+        )
 
     def _defaults(self, session: Session, item: _Database) -> None:
         for name, structure in item.structures.items():

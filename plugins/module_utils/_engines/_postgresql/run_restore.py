@@ -9,9 +9,11 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import prove_database
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.parts import Selection
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.placing import Placer, Ready
@@ -25,8 +27,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement im
     Placement,
     RestoredDatabase,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof, refuse_if_different
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Database
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
@@ -62,6 +66,7 @@ class RestoreRun:
         self._team = team
         self._placement = placement
         self._parts: Mapping[str, Selection] = {}
+        self._replaced: frozenset[str] = frozenset()
         self._counted: dict[str, int] = {}
         self._finished: list[Database] = []
         self._count = 0
@@ -85,6 +90,7 @@ class RestoreRun:
             parts: recorded name -> what of it to restore, where that is not all.
         """
         self._parts = parts or {}
+        self._replaced = frozenset(name for name in databases.values() if self._replaces(name) and name not in emptied)
         wanted = [database for database in reader.manifest.databases if database.name in databases]
         targets = {databases[database.name] for database in wanted}
         late = targets if self._placement.if_exists == REPLACE else targets & set(emptied)
@@ -122,6 +128,9 @@ class RestoreRun:
             for item, seconds in results
         ]
 
+    def _replaces(self, name: str) -> bool:
+        return self._placement.if_exists == REPLACE and self._server.database(name) is not None
+
     def _ready(self, loaded: Sequence[Loaded], emptied: Collection[str]) -> list[Ready]:
         """What is finished but for its name."""
         number = self._count
@@ -153,9 +162,24 @@ class RestoreRun:
                 recorded = recorded_rows(reader, database.name)
                 self._counted[database.name] = compare_rows(target, recorded, loader.count_rows(loaded))
             loader.complete(loaded, artefact, workers)
+            if target in self._replaced and part is None:
+                self._prove(reader, loaded, workers)
             if target not in late:
                 loader.finish(session, loaded)
         return loaded, time.monotonic() - began
+
+    def _prove(self, reader: ArtefactReader, loaded: Loaded, workers: int) -> None:
+        """Make sure that a shadow is what was backed up, before it takes the place of another database."""
+        expected = recorded_proof(reader)
+        name = loaded.database.name
+        shadow = replace(loaded.database, name=loaded.shadow)
+        number = self._server.number
+        objects = prove_database(self._access, self._team, number, expected.level == CONTENT, shadow, workers)
+        found = replace(expected, server_version=self._server.version, instance=(), databases={loaded.shadow: objects})
+        # What the database itself is, its settings and rights, comes with the name.
+        refuse_if_different(
+            expected, found, {name: loaded.shadow}, {name: loaded.target}, lambda item: item.kind != "database"
+        )
 
     def _loaded(self, database: Database) -> None:
         """Count a loaded database; what comes after the last one is another phase."""
