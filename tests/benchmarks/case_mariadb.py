@@ -30,6 +30,11 @@ MODULE_RESTORE = "community.mysql.mysql_db, import of .sql.gz"
 OUR_RESTORE = "vya.backupdb.restore"
 REBUILD = "vya.backupdb.disaster_recovery"
 
+CLIENT = "mariadb reading the dump"
+OUR_LOAD = "vya.backupdb.restore, src"
+OUR_RENAMED_LOAD = "vya.backupdb.restore, src, under another name"
+_OTHER_NAME = "another_name"
+
 _OPTIONS = ("--single-transaction", "--routines", "--events", "--triggers")
 
 
@@ -47,6 +52,7 @@ def run(bench: Bench, tables: list[Table]) -> None:
         tables.append(dump(bench, source))
         target = stack.enter_context(BenchMariaDB(bench.work))
         tables.append(restore(bench, source, target))
+        tables.append(load(bench, source, target))
     bench.forget_backups()
 
 
@@ -114,6 +120,43 @@ def dump(bench: Bench, source: BenchMariaDB) -> Table:
         "Two dumps by tables are not one consistent snapshot; ours is."
     )
     return Table("MariaDB: dump of one database", text, results, TWO, goals)
+
+
+def load(bench: Bench, source: BenchMariaDB, target: BenchMariaDB) -> Table:
+    """A dump of another tool, loaded into an empty server under its own and under another name."""
+    script = bench.work / "peer.sql"
+    chain(dump_command(source), target=script)
+
+    def drop() -> None:
+        target.sql(f"DROP DATABASE IF EXISTS {DATABASE}")
+        target.sql(f"DROP DATABASE IF EXISTS {_OTHER_NAME}")
+
+    def empty_database() -> None:
+        drop()
+        target.sql(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
+
+    def ours(label: str, name: str) -> Outcome:
+        asked = {"src": str(script), "target": name, "backupdb_restore_roles": "none"}
+        return bench.playbook("restore", {**bench.variables(target.login()), **asked}, label, "restore")
+
+    contenders = [
+        Contender(
+            CLIENT, lambda: chain(["mariadb", *target.client_options(), DATABASE], source=script), empty_database
+        ),
+        Contender(OUR_LOAD, lambda: ours(OUR_LOAD, DATABASE), prepare=drop),
+        Contender(OUR_RENAMED_LOAD, lambda: ours(OUR_RENAMED_LOAD, _OTHER_NAME), prepare=drop),
+    ]
+    results = measure(contenders, bench.settings, bench.say)
+    drop()
+    bench.remove(script)
+    goals = [
+        Goal("renaming adds at most 3 %", OUR_RENAMED_LOAD, (OUR_LOAD,), at_most=1.03),
+        Goal("a module uses at most 150 MiB", OUR_RENAMED_LOAD, memory=MEMORY),
+    ]
+    text = (
+        "The same database as a plain dump of mariadb-dump. Ours reads it to its end beforehand, and names every error."
+    )
+    return Table("MariaDB: a dump of another tool", text, results, CLIENT, goals)
 
 
 def restore(bench: Bench, source: BenchMariaDB, target: BenchMariaDB) -> Table:

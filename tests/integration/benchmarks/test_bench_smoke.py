@@ -25,6 +25,7 @@ HEADINGS = (
     "### PostgreSQL: many small databases",
     "### MariaDB: dump of one database",
     "### MariaDB: restore of one database",
+    "### MariaDB: a dump of another tool",
     "### Files: backup of a few big files",
     "### Files: restore of a few big files",
     "### Files: backup of many small files",
