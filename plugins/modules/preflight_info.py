@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - vya.backupdb contributors (@vya)
 description:
-  - Answers before the day comes. From what a set recorded and from the server alone, it tells everything that would forbid the restore, such as versions, extensions,
-    locales, collations, plugins, tablespaces, definers, privileges and room. Changes nothing.
+  - Answers before the day comes. From what a set recorded and from the server alone, it tells everything that would forbid the restore, such as versions,
+    extensions, locales, collations, plugins, tablespaces, definers, privileges and room. Changes nothing.
   - The data of a set is not read, M(vya.backupdb.backup_verify) does that. A dump in O(src) is read to its end.
 options:
   fail_on_problems:

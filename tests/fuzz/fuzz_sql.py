@@ -97,7 +97,7 @@ def check_dump(flavour: str, block: int, dump: bytes) -> None:
 
 def seeds(folder: Path, flavour: str) -> None:
     """The corpus as inputs, with a first byte each."""
-    for path in sorted(CORPUS.glob(f"{flavour}/*.sql")):
+    for path in sorted(CORPUS.glob(f"{flavour}/*.sql*")):
         dump = MARK.sub(lambda match: match.group(1), path.read_bytes())
         first = FLAVOURS.index(flavour) + 2 * (len(dump) % (2 * len(BLOCKS)))
         (folder / path.stem).write_bytes(bytes([first]) + dump)

@@ -69,8 +69,7 @@ def shop(mariadb: MariaDBServer) -> Iterator[MariaDBServer]:
     mariadb.client(input_text=MARIADB)
     yield mariadb
     kept = ("information_schema", "mysql", "performance_schema", "sys")
-    for row in mariadb.sql("SELECT schema_name FROM information_schema.schemata"):
-        name = next(iter(row.values())) if isinstance(row, dict) else row[0]
+    for (name,) in mariadb.sql("SELECT schema_name FROM information_schema.schemata"):
         if name not in kept:
             mariadb.sql("DROP DATABASE `{}`".format(name.replace("`", "``")))
 
@@ -236,8 +235,7 @@ def empty() -> Iterator[PostgresServer]:
 def target(empty: PostgresServer) -> Iterator[PostgresServer]:
     """A server that holds nothing, and does again afterwards."""
     yield empty
-    for row in empty.sql("SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"):
-        name = next(iter(row.values())) if isinstance(row, dict) else row[0]
+    for (name,) in empty.sql("SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"):
         empty.sql('DROP DATABASE "{}"'.format(name.replace('"', '""')))
     empty.sql("DROP ROLE IF EXISTS shop, copy")
 

@@ -136,7 +136,7 @@ def postgres_level(kind: str) -> str:
         return "client"
     if kind.endswith("_role") or kind == "owned":
         return "role"
-    verb, _, rest = kind.partition("_")
+    verb, _separator, rest = kind.partition("_")
     if rest in _CLUSTER_OBJECTS or rest.replace("on_", "", 1) in _CLUSTER_OBJECTS:
         return "cluster"
     if verb in ("set", "reset", "transaction", "discard", "empty"):

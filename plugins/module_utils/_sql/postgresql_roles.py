@@ -119,7 +119,7 @@ def _places(statement: Statement) -> list[int]:
         (index, statement.tokens[index][1].upper() if statement.tokens[index][0] == WORD else b"")
         for index in statement.significant
     ]
-    verb, _, subject = statement.kind.partition("_")
+    verb, _separator, subject = statement.kind.partition("_")
     found: list[int] = []
     position = 0
     while position < len(words):

@@ -28,7 +28,6 @@ class Scanner(Protocol):
             Where it came to, and whether that is the construct's end. When it is not, everything before is safely inside
             and scanning can go on there with more bytes.
         """
-        ...
 
 
 class Quoted:

@@ -55,7 +55,7 @@ class Subject:
 
 def subject_of(statement: Statement, flavour: str) -> Optional[Subject]:
     """The first object that a statement creates, changes, drops or fills; None when it is about none."""
-    verb, _, type_name = statement.kind.partition("_")
+    verb, _separator, type_name = statement.kind.partition("_")
     type_name = type_name.replace("on_", "", 1)
     if verb in ("insert", "copy"):
         type_name, words = "row", (b"INTO", b"COPY", b"INSERT", b"REPLACE")

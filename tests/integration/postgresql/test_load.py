@@ -207,7 +207,10 @@ def test_the_dump_of_one_schema_creates_public_itself(
 
 
 def test_transactions_of_a_dump_work(target: PostgresServer, tmp_path: Path) -> None:
-    text = "CREATE PROCEDURAL LANGUAGE plpgsql;\nBEGIN;\nDROP TABLE t;\nCREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\nCOMMIT;\n"
+    text = (
+        "CREATE PROCEDURAL LANGUAGE plpgsql;\nBEGIN;\nDROP TABLE t;\nCREATE TABLE t (a int);\n"
+        "INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\nCOMMIT;\n"
+    )
     assert told(load(target, written(tmp_path, text), {"": "one transaction"})) == []
     assert target.value("SELECT sum(a) FROM t", database="one transaction") == 3
     path = written(tmp_path, "CREATE TABLE t (a int);\nBEGIN;\nINSERT INTO t VALUES (1);\n")

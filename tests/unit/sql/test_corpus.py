@@ -6,7 +6,7 @@
 
 ``⟦shop⟧`` is where the database's name stands, ``⟦old|new⟧`` where renaming spells more than the name. Comments say the rest:
 ``-- expect: line N: reason`` a reference that is listed, ``-- refused: …`` how the refusal begins, ``-- unfinished: what in
-line N`` what the file's end cuts off.
+line N`` what the file's end cuts off. Files that are no text in UTF-8 with plain line ends are called ``.sql.bin``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import Sq
 from tests.unit.sql.support import rename
 
 CORPUS = Path(__file__).with_name("corpus")
-FILES = sorted(CORPUS.glob("*/*.sql"))
+FILES = sorted(CORPUS.glob("*/*.sql*"))
 NEW = b"shop_2"
 MARK = re.compile("⟦([^⟧|]*)(?:\\|([^⟧]*))?⟧".encode())
 

@@ -105,7 +105,7 @@ class Swap:
         if not exchanges:
             return
         names = [item.live for item in exchanges]
-        with self._sessions() as (session, other), _alone(session, names):
+        with self._exclusively(names) as (session, other):
             self._plan(session, exchanges, grants)
             self._vacate(session)
             self._home = exchanges[0].incoming
@@ -137,6 +137,12 @@ class Swap:
         with self._server.session() as session, self._server.session(**settings) as other:
             yield session, other
 
+    @contextlib.contextmanager
+    def _exclusively(self, names: Sequence[str]) -> Iterator[tuple[Session, Session]]:
+        """The same two, while nobody else exchanges these databases."""
+        with self._sessions() as both, _alone(both[0], names):
+            yield both
+
     def _journal(self) -> dict[str, Any]:
         return {
             "held_by": self._lock,
@@ -162,10 +168,8 @@ class Swap:
                     "find out who did so, then run the restore again",
                 )
             kept = old.renamed({item.live: item.previous} if item.previous else {}, case)
-            self._parts.append(
-                Part(item, there, old, kept, brought, brought.renamed(names, case),
-                      foreign_keys_into(session, item.live, list(names.values())) if there else ())
-            )  # fmt: skip
+            pointing = foreign_keys_into(session, item.live, list(names.values())) if there else ()
+            self._parts.append(Part(item, there, old, kept, brought, brought.renamed(names, case), pointing))
         routines = routine_grants(self._server, self._parts)
         self._grants = [*(text for text, again in routines if again), *grants]
         self._lost = [text for text, _again in routines]
@@ -409,7 +413,7 @@ class Swap:
         self._lost = list(journal["lost"])
         lives = " and ".join(part.exchange.live for part in self._parts)
         names = [part.exchange.live for part in self._parts]
-        with self._sessions() as (session, other), _alone(session, names):
+        with self._exclusively(names) as (session, other):
             with explaining("looking where the tables are"):
                 moved = [there for part in self._parts for there in moved_of(session, part)]
             if moved and all(moved):
