@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._sql import lexer, splitter
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import SqlError, Statement
@@ -88,8 +90,9 @@ def test_every_split_gives_the_same_result_for_oversized_tokens(
 @PATCHED
 @given(dump=soups() | st.binary(max_size=200), at=cuts(), block=st.sampled_from((1, 5, 1 << 18)))
 def test_nothing_is_lost_when_cut_into_statements(flavour: str, dump: bytes, at: list[int], block: int) -> None:
-    # the only refusals of a splitter: text behind COPY … FROM stdin, and a monstrous delimiter
-    assume(not (b"stdin;" in dump or b"DELIMITER" in dump) or not isinstance(outcome(flavour, dump, at, block), str))
+    # refusals of a splitter: text behind COPY … FROM stdin or behind a SET on its line, and a monstrous delimiter
+    may_refuse = re.search(rb"stdin;|DELIMITER|SET[^\n]*;", dump, re.IGNORECASE)
+    assume(not may_refuse or not isinstance(outcome(flavour, dump, at, block), str))
     found = items(flavour, dump, at, block)
     assert b"".join(item.bytes() for item in found) == dump
     line = 1
