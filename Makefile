@@ -48,7 +48,7 @@ test-sanity: venv ## ansible-test sanity; ANSIBLE_CORE=2.20 takes another ansibl
 	@.ci/sanity $(ARGS)
 
 .PHONY: test-unit
-test-unit: venv ## Unit tests: no servers; ARGS="-k name" takes a part
+test-unit: venv programs ## Unit tests: no servers; ARGS="-k name" takes a part
 	$(VENV)/bin/python -m pytest tests/unit $(ARGS)
 
 .PHONY: test-integration
