@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -46,6 +47,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.tarstream impo
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
+_DEFAULT_ACL = "system.posix_acl_default"
 _ROOT_MODE = 0o700
 _MADE = (guard.RELINK, guard.CREATE, guard.REPLACE)
 
@@ -135,6 +137,7 @@ class _Restorer:
                     directory = stack.enter_context(staging(place))
                     if self._extractor.extract(archive, self._artefact(archive.pattern), directory):
                         self._unlinked.add(archive.pattern)
+                        self._disinherit(archive, directory)
                     staged.append((archive, directory))
             placer = Placer(self._root, self._request.if_exists == REPLACE, self._plan.linked_parents)
             for archive, directory in staged:
@@ -150,6 +153,28 @@ class _Restorer:
         if artefact is None:
             raise DamagedSet(f"The set holds no archive of {pattern}.", "restore another set, or a copy of this one")
         return artefact
+
+    def _disinherit(self, archive: ArchivePlan, directory: bytes) -> None:
+        """Take from directories what they have of the one that they are in.
+
+        Of several tars one may make a directory in another one whose mode and access lists a tar has set already. It
+        does not look for what such a directory inherits: the setgid bit, and the default access list.
+        """
+        listing = self._reader.path(proof_of(self._reader))
+        for _archive, _index, line in indexed(listing, {archive.pattern: archive}):
+            if b',"type":"d"' not in line:
+                continue
+            entry = parse(line)
+            path = directory + to_bytes(entry["path"])
+            try:
+                status = os.lstat(path)
+            except FileNotFoundError:
+                continue
+            mode = int(entry["mode"], 8)
+            if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISGID and not mode & stat.S_ISGID:
+                os.chmod(path, mode)
+            if "default_acl" not in entry and _DEFAULT_ACL in os.listxattr(path, follow_symlinks=False):
+                os.removexattr(path, _DEFAULT_ACL, follow_symlinks=False)
 
     def _relink_staged(self, archive: ArchivePlan, directory: bytes) -> None:
         """Give files that were extracted their further names, which tar was not shown."""

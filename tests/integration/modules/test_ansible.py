@@ -276,6 +276,7 @@ def test_f17_the_watcher_finds_what_it_looks_for(tmp_path: Path) -> None:
         assert watcher.found == set()
         process.kill()
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", secret]) as process:
-        watcher.look()
+        # right after it has begun, a program has no command line yet
+        until(lambda: watcher.look() or watcher.found, "the secret is found")
         process.kill()
     assert any("command line" in text for text in watcher.found), watcher.found

@@ -112,7 +112,7 @@ def test_restore_of_chosen_databases_under_other_names(work: Workplace, sample: 
     would = call("restore", check=True, **sample.local, **work.place, **given)
     result = call("restore", **sample.local, **work.place, **given)
     try:
-        assert would["databases"] == [{"recorded": "shop", "name": "shop 2"}]
+        assert would["databases"] == [{"recorded": "shop", "name": "shop 2", "previous": None}]
         assert [(item["recorded"], item["name"]) for item in result["databases"]] == [("shop", "shop 2")]
         assert names(sample.server) - before == {"shop 2"}
         proof = call("proof_info", **sample.local, **work.place, rename={"shop": "shop 2"}, instance_objects=False)

@@ -18,7 +18,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql 
     public_schema,
     staging,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained, sql
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import (
+    Access,
+    explained,
+    psycopg_error,
+    sql,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import (
     Archives,
@@ -52,6 +57,7 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
    AND (c.relkind <> 'm' OR c.relispopulated)
  ORDER BY c.relpages DESC, 1
 """
+_NO_SUCH_DATABASE = "3D000"
 _ANALYZED_AT_A_TIME = 50
 
 
@@ -156,8 +162,17 @@ class Builder:
     def bytes_loaded(self, session: Session[Any]) -> int:
         """How large the shadows are by now."""
         query = "SELECT pg_catalog.pg_database_size(%s::name)"
-        rows = [session.execute(query, (name,)).fetchone() for name in self.shadows.mine(session)]
-        return sum(row[0] for row in rows if row is not None)
+        size = 0
+        for name in self.shadows.mine(session):
+            try:
+                row = session.execute(query, (name,)).fetchone()
+            except psycopg_error() as error:
+                if getattr(error, "sqlstate", None) != _NO_SUCH_DATABASE:
+                    raise
+                # It has got its name this moment.
+                continue
+            size += row[0] if row is not None else 0
+        return size
 
     @contextlib.contextmanager
     def administer(self, database: Optional[str] = None) -> Iterator[Session[Any]]:
