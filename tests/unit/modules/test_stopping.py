@@ -73,4 +73,6 @@ def test_f10_a_signal_ends_programs_of_every_thread_and_runs_the_cleaning(number
         finally:
             process.kill()
     assert rest.splitlines()[0] == "cleaned"
-    assert rest.splitlines()[1].startswith(f"Interrupted The run was stopped by {number.name}")
+    # the system may deliver the second one first
+    names = {number.name, signal.SIGTERM.name}
+    assert any(rest.splitlines()[1].startswith(f"Interrupted The run was stopped by {name};") for name in names)
