@@ -6,14 +6,18 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from types import SimpleNamespace
+from typing import Any, Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.preflight import key_problems
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.structure import (
     DEFER_FROM,
     Structure,
+    loosely_referenced,
     plan_structure,
     references,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_create_table import parse_create_table
 
 
@@ -90,3 +94,52 @@ def test_references_are_collected() -> None:
         "CREATE TABLE `c` (\n  `x` int,\n  CONSTRAINT `f` FOREIGN KEY (`x`) REFERENCES `p` (`y`,`z`)\n) ENGINE=InnoDB"
     )
     assert references([child]) == {("p", ("y", "z"))}
+
+
+PARENT = """CREATE TABLE `parent` (
+  `a` int, `b` int, `c` int, PRIMARY KEY (`a`,`b`), UNIQUE KEY `u` (`c`), KEY `k` (`b`)
+) ENGINE=InnoDB"""
+CHILD = """CREATE TABLE `child` (
+  `x` int,
+  `y` int,
+  CONSTRAINT `whole` FOREIGN KEY (`x`, `y`) REFERENCES `parent` (`a`, `b`),
+  CONSTRAINT `unique` FOREIGN KEY (`x`) REFERENCES `parent` (`c`),
+  CONSTRAINT `part` FOREIGN KEY (`x`) REFERENCES `parent` (`a`),
+  CONSTRAINT `plain` FOREIGN KEY (`x`) REFERENCES `parent` (`b`),
+  CONSTRAINT `abroad` FOREIGN KEY (`x`) REFERENCES `other`.`parent` (`b`)
+) ENGINE=InnoDB"""
+
+
+def test_m24_foreign_keys_on_anything_but_whole_unique_keys_are_found() -> None:
+    assert loosely_referenced([parse_create_table(text) for text in (PARENT, CHILD)]) == [
+        "child.part to parent (a)",
+        "child.plain to parent (b)",
+    ]
+
+
+class NewServer:
+    """Answers as MySQL 8.4 does; no such server is at hand here."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+    def rows(self, _query: str) -> list[tuple[str, str]]:
+        return [("restrict_fk_on_non_standard_key", self.value)]
+
+
+def test_m24_a_server_that_refuses_them_is_told_of_before_a_restore() -> None:
+    artefact = Artefact(
+        "database",
+        "shop",
+        "databases/shop",
+        "mysql_tables",
+        "zstd",
+        (),
+        {"loosely_referenced": ["child.part to parent (a)"]},
+    )
+    manifest: Any = SimpleNamespace(artefact=lambda _kind, _name: artefact)
+    server: Any = NewServer("ON")
+    (problem,) = key_problems(server, manifest, ["shop"])
+    assert "child.part to parent (a)" in problem and "restrict_fk_on_non_standard_key" in problem
+    server = NewServer("OFF")
+    assert key_problems(server, manifest, ["shop"]) == []

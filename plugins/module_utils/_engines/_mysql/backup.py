@@ -38,6 +38,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.proof
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.settings import read_settings
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.snapshot import Pair, Snapshot
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.structure import loosely_referenced
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import cut_off, exchanged
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import (
     Account,
@@ -347,5 +348,8 @@ def _details(catalog: Catalog, parts: Sequence[str], tables: Sequence[Mapping[st
             if "nextval(" in table.create
             for column in parse_create_table(table.create).of_kind(COLUMN)
         ),
+        "loosely_referenced": loosely_referenced([parse_create_table(table.create) for table in catalog.tables])
+        if any("FOREIGN KEY" in table.create for table in catalog.tables)
+        else [],
         "not_transactional": sorted(t.name for t in catalog.tables if t.has_rows and not t.transactional),
     }

@@ -116,6 +116,7 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
         in_use = account_in_use(session)
         enable, problem = local_infile_problem(info, privileges)
         problems += problem
+        problems += key_problems(session, manifest, chosen)
         problems += _function_problem(session, privileges, manifest, chosen)
     warnings += [f"{name} was left by a restore that died: it will be dropped." for name in sorted(leftover)]
     warnings += [
@@ -261,6 +262,22 @@ def local_infile_problem(info: InstanceInfo, privileges: set[str]) -> tuple[bool
         "or use a login that may do so."
     )
     return False, [problem]
+
+
+def key_problems(session: Session, manifest: Manifest, chosen: Iterable[str]) -> list[str]:
+    """Foreign keys that the server would refuse: MySQL 8.4 wants them to point to whole unique keys."""
+    with explaining("reading variables"):
+        found = session.rows("SHOW GLOBAL VARIABLES LIKE 'restrict_fk_on_non_standard_key'")
+    if not found or str(found[0][1]).upper() != "ON":
+        return []
+    return [
+        f"Foreign keys of {name} point to columns that are no whole unique key, which this server refuses: "
+        f"{', '.join(keys[:10])}{', …' if len(keys) > 10 else ''}. Set restrict_fk_on_non_standard_key to OFF for the "
+        "restore, or make the columns unique before the backup."
+        for name in chosen
+        for keys in [_artefact(manifest, name).details.get("loosely_referenced", ())]
+        if keys
+    ]
 
 
 def _function_problem(session: Session, privileges: set[str], manifest: Manifest, chosen: Iterable[str]) -> list[str]:

@@ -136,3 +136,22 @@ def references(tables: Sequence[CreateTable]) -> set[tuple[str, tuple[str, ...]]
         for element in parts.of_kind(FOREIGN_KEY)
         if element.referenced is not None
     }
+
+
+def loosely_referenced(tables: Sequence[CreateTable]) -> list[str]:
+    """Foreign keys that point to columns of their database which are no whole unique key, as ``child.name to parent (a, b)``.
+
+    InnoDB has always taken them; MySQL 8.4 refuses to make them unless ``restrict_fk_on_non_standard_key`` is off.
+    """
+    unique = {
+        parts.name: {tuple(element.columns) for kind in (PRIMARY, UNIQUE) for element in parts.of_kind(kind)}
+        for parts in tables
+    }
+    found = []
+    for parts in tables:
+        for element in parts.of_kind(FOREIGN_KEY):
+            if element.referenced is not None and element.referenced[0] is None:
+                table, columns = element.referenced[1], tuple(element.referenced[2])
+                if table in unique and columns not in unique[table]:
+                    found.append(f"{parts.name}.{element.name} to {table} ({', '.join(columns)})")
+    return found
