@@ -36,7 +36,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._model import Connect
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import SetReader
 reader = SetReader(sys.argv[1])
-request = RestoreRequest({"shop": "shop", "crm": "crm"}, placement=Placement("replace", 1, True, sys.argv[4]), analyze=False)
+request = RestoreRequest({"shop": "shop", "crm": "crm"}, placement=Placement("replace", 99, True, sys.argv[4]), analyze=False)
 print("begin", flush=True)
 while True:
     connection = Connection(unix_socket=sys.argv[2], port=int(sys.argv[3]), user="postgres")
