@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable
 
 _BETWEEN = "__before_"
 _FAILED = "__failed_"
-_STAMP = re.compile(r"\d{8}T\d{6}Z[-_0-9]*\Z")
+_STAMP = re.compile(r"\d{8}T\d{6}Z[-_0-9]*\Z", re.IGNORECASE)
 #: Of a stamp with what makes it unique.
 _LONGEST_STAMP = 22
 
@@ -58,6 +58,12 @@ def previous_of(name: str, names: Iterable[str], longest: int, in_bytes: bool) -
     prefix = _prefix(name, _BETWEEN, longest, in_bytes)
     found = [item for item in names if item.startswith(prefix) and _STAMP.match(item[len(prefix) :])]
     return sorted(found, key=lambda item: _order(item[len(prefix) :]), reverse=True)
+
+
+def is_previous(name: str) -> bool:
+    """Whether a database has such a name, whatever it was called before."""
+    _head, between, stamp = name.rpartition(_BETWEEN)
+    return bool(between and _STAMP.match(stamp))
 
 
 def _order(stamp: str) -> tuple[str, int]:

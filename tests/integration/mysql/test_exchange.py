@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -13,7 +14,8 @@ import signal
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql import swap
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import Run
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.programs import Program
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import JOURNAL, KEPT, MARKER, Run
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import (
     Exchange,
     Swap,
@@ -32,8 +34,9 @@ from tests.integration.mysql.standing import WITH_RIGHTS, build, differences, pr
 from tests.support.mariadb import MariaDBServer
 
 PREVIOUS = "shop__before_20260101T000000Z"
-THERE = Exchange("incoming", "shop", PREVIOUS)
-BACK = Exchange(PREVIOUS, "shop", "incoming")
+INCOMING = "incoming__restoring_0000000a"
+THERE = Exchange(INCOMING, "shop", PREVIOUS)
+BACK = Exchange(PREVIOUS, "shop", INCOMING)
 #: The change that moves the tables.
 RENAMING = 11
 
@@ -72,7 +75,7 @@ def exchange(server: MariaDBServer, what: Exchange, number: int = 0, action: obj
 def shops(target: MariaDBServer) -> MariaDBServer:
     """A live database, and another one that is to take its name."""
     build(target, "shop", "old")
-    build(target, "incoming", "new")
+    build(target, INCOMING, "new")
     # there and back, so that both have been parked once
     exchange(target, THERE)
     exchange(target, BACK)
@@ -84,11 +87,11 @@ def fail() -> None:
 
 
 def test_m21_m22_an_exchange_brings_everything_both_ways(shops: MariaDBServer) -> None:
-    before = proof_of(shops, "shop", "incoming")
+    before = proof_of(shops, "shop", INCOMING)
     exchange(shops, THERE)
     assert databases_of(shops) == ["shop", PREVIOUS]
     # What is parked has its events disabled, grants stay with the name, and nothing else.
-    assert differences(before, shops, shop=PREVIOUS, incoming="shop") == [
+    assert differences(before, shops, shop=PREVIOUS, **{INCOMING: "shop"}) == [
         f"missing grant: ALL PRIVILEGES on database {PREVIOUS} to 'app'@'%' (database {PREVIOUS})",
         f"status of event ticks: expected ENABLED, found DISABLED (database {PREVIOUS})",
         "unexpected grant: ALL PRIVILEGES on database shop to 'app'@'%' (database shop)",
@@ -96,7 +99,7 @@ def test_m21_m22_an_exchange_brings_everything_both_ways(shops: MariaDBServer) -
     ]
     assert shops.value("SELECT COUNT(*) FROM shop.a_top") == 4
     shops.sql("INSERT INTO shop.child VALUES (3, 2)")
-    assert shops.sql("SELECT what FROM shop.log ORDER BY 1") == [("incoming.log 3 new",), ("incoming.parent",)]
+    assert shops.sql("SELECT what FROM shop.log ORDER BY 1") == [(f"{INCOMING}.log 3 new",), (f"{INCOMING}.parent",)]
     assert shops.sql(f"SELECT * FROM {PREVIOUS}.log") == []
     shops.sql("DELETE FROM shop.child WHERE id = 3; DELETE FROM shop.log")
     exchange(shops, BACK)
@@ -104,7 +107,7 @@ def test_m21_m22_an_exchange_brings_everything_both_ways(shops: MariaDBServer) -
 
 
 def test_m21_a_failure_at_each_step_leaves_everything_as_it_was(shops: MariaDBServer) -> None:
-    before = proof_of(shops, "shop", "incoming")
+    before = proof_of(shops, "shop", INCOMING)
     number, complete = -2, 0
     while True:
         number += 3
@@ -129,13 +132,13 @@ def back(server: MariaDBServer) -> list[str]:
         until(lambda: cut_off(session), "the server has noticed that the run is dead")
     reporter = Reporter()
     recover(opened, reporter)
-    if "incoming" not in databases_of(server):
+    if INCOMING not in databases_of(server):
         exchange(server, BACK)
     return list(reporter.warnings)
 
 
 def test_m21_killed_at_each_step_the_next_run_finishes_or_undoes(shops: MariaDBServer) -> None:
-    before = proof_of(shops, "shop", "incoming")
+    before = proof_of(shops, "shop", INCOMING)
     fork = multiprocessing.get_context("fork")
     outcomes = []
     for number in (2, 11, *range(12, 56, 6), 55):
@@ -166,7 +169,7 @@ def killed(server: MariaDBServer, number: int) -> None:
 
 
 def test_m21_a_rollback_puts_right_what_a_dead_run_left(shops: MariaDBServer) -> None:
-    before = proof_of(shops, "shop", "incoming")
+    before = proof_of(shops, "shop", INCOMING)
     wanted = RollbackRequest({"shop": None}, "20270101T000000Z")
     with engine(shops) as opened:
         killed(shops, 5)
@@ -178,11 +181,11 @@ def test_m21_a_rollback_puts_right_what_a_dead_run_left(shops: MariaDBServer) ->
         opened.rollback(wanted, plan)
         assert ["was finished" in text for text in opened.reporter.warnings] == [True]
     kept = "shop__before_20270101T000000Z"
-    assert differences(before, shops, incoming=kept) == []
+    assert differences(before, shops, **{INCOMING: kept}) == []
 
 
 def test_m21_a_database_in_the_middle_of_an_exchange_is_not_backed_up_as_if_it_were_whole(shops: MariaDBServer) -> None:
-    before = proof_of(shops, "shop", "incoming")
+    before = proof_of(shops, "shop", INCOMING)
     with engine(shops) as opened:
         killed(shops, 5)
         (problem,) = opened.plan_backup(BackupRequest(databases=["shop"])).problems
@@ -192,15 +195,38 @@ def test_m21_a_database_in_the_middle_of_an_exchange_is_not_backed_up_as_if_it_w
     assert differences(before, shops) == []
 
 
+def test_what_an_application_puts_into_its_database_is_not_believed(shops: MariaDBServer) -> None:
+    """It could hide the database from backups, or let a restore run statements with the rights of root."""
+    held = "CREATE TABLE shop.{} (held_by VARCHAR(64), number INT, piece LONGBLOB)"
+    for table in (MARKER, JOURNAL, KEPT):
+        shops.sql(held.format(table))
+    shops.sql(f"INSERT INTO shop.{MARKER} VALUES ('free', 0, '')")
+    view = Program("view", "mine", b"CREATE VIEW mine AS SELECT authentication_string FROM mysql.user")
+    lies = {JOURNAL: {"held_by": "free", "parts": []}, KEPT: {"events": {}, "views": [view.to_json()]}}
+    with shops.connect("shop") as session, session.cursor() as cursor:
+        for table, lie in lies.items():
+            cursor.execute(f"INSERT INTO {table} VALUES ('', 0, %s)", [json.dumps(lie)])
+        session.commit()
+    with connect(shops).session() as session:
+        assert cut_off(session) == {}
+    recover(connect(shops), Reporter())
+    with engine(shops) as opened:
+        assert "shop" in [database.name for database in opened.plan_backup(BackupRequest()).databases]
+    exchange(shops, THERE)
+    exchange(shops, BACK)
+    assert shops.sql("SHOW FULL TABLES FROM shop LIKE 'mine'") == []
+    assert "shop" in databases_of(shops)
+
+
 def test_sessions_that_come_after_the_plan_forbid_it_too(shops: MariaDBServer) -> None:
-    before = proof_of(shops, "shop", "incoming")
+    before = proof_of(shops, "shop", INCOMING)
     with shops.connect("shop"), pytest.raises(BackupError, match="shop cannot be replaced while sessions use it: root"):
         exchange(shops, THERE)
     assert differences(before, shops) == []
 
 
 def test_m21_the_server_dies_in_the_middle_of_an_exchange(shops: MariaDBServer) -> None:
-    before = proof_of(shops, "shop", "incoming")
+    before = proof_of(shops, "shop", INCOMING)
     for number in (5, 20):
         with pytest.raises(BackupError, match="connection was lost"):
             exchange(shops, THERE, number, shops.kill)
@@ -211,19 +237,19 @@ def test_m21_the_server_dies_in_the_middle_of_an_exchange(shops: MariaDBServer) 
 
 def test_m21_views_that_cannot_be_made_where_their_definer_has_no_rights_are_kept(target: MariaDBServer) -> None:
     build(target, "shop", "old", WITH_RIGHTS)
-    build(target, "incoming", "new")
+    build(target, INCOMING, "new")
     before = proof_of(target, "shop")
     exchange(target, THERE)
     assert target.sql(f"SHOW FULL TABLES FROM {PREVIOUS} LIKE 'rights'") == []
     exchange(target, BACK)
-    assert differences(before, target) == ["there is incoming"]
+    assert differences(before, target) == [f"there is {INCOMING}"]
     assert target.value("SELECT name FROM shop.rights") == "old"
 
 
 def test_m22_foreign_keys_of_other_databases_stay_with_the_name(shops: MariaDBServer) -> None:
     shops.sql("CREATE DATABASE other; CREATE TABLE other.far (id INT PRIMARY KEY)")
     shops.sql("CREATE TABLE other.t (p INT, CONSTRAINT k FOREIGN KEY (p) REFERENCES shop.child (id) ON DELETE CASCADE)")
-    for name in ("shop", "incoming"):
+    for name in ("shop", INCOMING):
         shops.sql(f"CREATE TABLE {name}.out (id INT, CONSTRAINT f FOREIGN KEY (id) REFERENCES other.far (id))")
     before = shops.sql("SHOW CREATE TABLE other.t")
     exchange(shops, THERE)
@@ -241,7 +267,7 @@ def test_m21_a_session_that_comes_in_between_does_not_keep_a_half_alive(
     """It holds a table whose triggers are dropped already: they come back all the same."""
     monkeypatch.setattr(swap, "_ATTEMPT", 1)
     monkeypatch.setitem(swap._SETTINGS, "lock_wait_timeout", "1")
-    before = proof_of(shops, "shop", "incoming")
+    before = proof_of(shops, "shop", INCOMING)
     with shops.connect() as late, late.cursor() as cursor:
 
         def come() -> None:

@@ -18,6 +18,8 @@ from tests.support.postgresql import PostgresServer
 
 ROWS = 2000
 NEW, OLD = "recorded", "standing"
+#: Rows, their sum, valid indexes.
+_WHOLE = (ROWS, ROWS * (ROWS + 1) // 2, 2)
 _CONTENT = """
 CREATE TABLE item AS SELECT g AS id, '{word}'::text AS word FROM generate_series(1, {rows}) g;
 ALTER TABLE item ADD PRIMARY KEY (id);
@@ -86,7 +88,8 @@ class Standing:
     def _has_old_content(self, name: str) -> bool:
         if self.server.value("SELECT to_regclass('words') IS NULL", database=name):
             return False
-        return self.state(name) == OLD
+        # What a test kept of a restore that failed has a part of its rows.
+        return self.server.sql(_STATE, database=name) == [(OLD, *_WHOLE)]
 
     def databases(self) -> list[str]:
         """The names of all databases but those of initdb."""
@@ -96,7 +99,7 @@ class Standing:
     def state(self, name: str) -> str:
         """Which of the two contents a database has, all of it."""
         ((word, count, total, indexes),) = self.server.sql(_STATE, database=name)
-        assert (count, total, indexes) == (ROWS, ROWS * (ROWS + 1) // 2, 2)
+        assert (count, total, indexes) == _WHOLE
         assert word in (NEW, OLD)
         return str(word)
 

@@ -45,7 +45,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.progr
     renamed,
     with_status,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import KEPT, OURS, UNWRITTEN
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import KEPT, OURS, UNWRITTEN, is_ours
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 
 _CHUNK = 1 << 19
@@ -151,7 +151,7 @@ def read_content(session: Session, flavour: Flavour, database: str, judge: bool)
             [database, "%nextval(`%", "%lastval(`%", "%setval(`%"],
         )
         tables = tables_of(session, database)
-        kept = read_chunks(session, database, KEPT)
+        kept = read_chunks(session, database, KEPT) if is_ours(database) else None
     if kept:
         statuses = kept["events"]
         programs = [

@@ -4,9 +4,9 @@
 
 """Databases that are being restored, and what a dead restore left. Private to this collection.
 
-A restore loads into a database of its own, the shadow, and moves the tables when all are complete. Both the shadow and,
-until its last object is there, the database with the final name hold a marker: a table that names a lock. The lock
-belongs to the connection of the run and ends with it, so that anybody can tell whether the run is alive.
+A restore loads into a database of its own, the shadow, and moves the tables when all are complete. Until then the shadow
+holds a marker: a table that names a lock. The lock belongs to the connection of the run and ends with it, so that
+anybody can tell whether the run is alive.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     quote_name,
     quote_text,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.previous import is_previous
 
 MARKER = "__vya_backupdb_restoring"
 #: What an exchange of databases needs to go on or back.
@@ -32,6 +33,7 @@ KEPT = "__vya_backupdb_kept"
 UNWRITTEN = "__vya_backupdb_unwritten"
 #: Tables that are no part of the database that they are in.
 OURS = (MARKER, JOURNAL, KEPT, UNWRITTEN)
+_SHADOW = re.compile(r"__restoring_[0-9a-f]{8}(_\d+)?\Z")
 _LOCK_PREFIX = "vya.backupdb.restore."
 _LONGEST = 36
 
@@ -39,6 +41,15 @@ _LONGEST = 36
 def shadow_name(database: str, run: str) -> str:
     """A name for the shadow of a database: recognisable, and valid everywhere."""
     return f"{re.sub(r'[^A-Za-z0-9_]', '_', database).lower()[:_LONGEST]}__restoring_{run}"
+
+
+def is_ours(database: str) -> bool:
+    """Whether a database has a name that only we give: a shadow, or what was replaced.
+
+    What stands in our tables is believed nowhere else: whoever may make tables in a database of an application must
+    not be able to make a restore run statements with its rights, or to hide that database from backups.
+    """
+    return bool(_SHADOW.search(database)) or is_previous(database)
 
 
 class Run:
@@ -72,10 +83,13 @@ class Run:
 
 def marked_databases(session: Session) -> set[str]:
     """Databases that a restore works on, alive or dead."""
-    return {
-        row[0]
-        for row in session.rows("SELECT table_schema FROM information_schema.tables WHERE table_name = %s", [MARKER])
-    }
+    return set(databases_with(session, MARKER))
+
+
+def databases_with(session: Session, table: str) -> list[str]:
+    """Databases of ours that hold one of our tables, by name."""
+    rows = session.rows("SELECT table_schema FROM information_schema.tables WHERE table_name = %s ORDER BY 1", [table])
+    return [row[0] for row in rows if is_ours(row[0])]
 
 
 def leftovers(session: Session) -> list[str]:
@@ -83,13 +97,7 @@ def leftovers(session: Session) -> list[str]:
     found = []
     with explaining("looking for what dead restores left"):
         # What is in the middle of an exchange is no leftover: see swap.recover.
-        exchanging = {
-            row[0]
-            for row in session.rows(
-                "SELECT table_schema FROM information_schema.tables WHERE table_name = %s", [JOURNAL]
-            )
-        }
-        for database in sorted(marked_databases(session) - exchanging):
+        for database in sorted(marked_databases(session) - set(databases_with(session, JOURNAL))):
             try:
                 lock = session.value(f"SELECT held_by FROM {qualified(database, MARKER)}")
             except driver_errors():

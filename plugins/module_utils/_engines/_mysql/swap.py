@@ -58,7 +58,13 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.progr
     VIEW,
     drop,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import JOURNAL, MARKER, exists, sweep
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import (
+    JOURNAL,
+    MARKER,
+    databases_with,
+    exists,
+    sweep,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
@@ -458,9 +464,7 @@ def cut_off(session: Session) -> dict[str, Any]:
     """Exchanges in which a run died: the database with the journal, and what that says."""
     found = {}
     with explaining("looking for exchanges that were cut off"):
-        for (home,) in session.rows(
-            "SELECT table_schema FROM information_schema.tables WHERE table_name = %s ORDER BY 1", [JOURNAL]
-        ):
+        for home in databases_with(session, JOURNAL):
             journal = read_chunks(session, home, JOURNAL)
             if journal is not None and session.value("SELECT IS_FREE_LOCK(%s)", [journal["held_by"]]) == 1:
                 found[home] = journal
