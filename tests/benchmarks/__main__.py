@@ -5,7 +5,7 @@
 """Our backups and restores beside what people use today: `make bench`.
 
 Environment: SCALE (1 is full size), RUNS, SLOW_RUNS, CASES, BENCH_DIR (keeps generated data), BENCH_WRITE=1 (writes
-docs/benchmarks.md), PEERS=0 (without the collections of others).
+docs/benchmarks.md, case by case), PEERS=0 (without the collections of others).
 """
 
 from __future__ import annotations
@@ -50,25 +50,18 @@ def main() -> int:
         settings = Settings.from_environment(os.environ)
         with work_directory(settings) as (_keep, work):
             bench = Bench(settings, settings.directory, work, say)
-            machine = describe(work)
             bench.ours.warm_up()
             if settings.peers:
                 say("the peers' collections:")
                 bench.peers.warm_up()
             tables, failed = measure_all(bench)
+            head = heading(bench)
     except BenchError as error:
         say(f"bench: {error}")
         return 1
-    head = (
-        f"Measured on {datetime.now(timezone.utc):%d %B %Y}, SCALE={settings.scale:g}, medians of up to {settings.runs} "
-        f"runs in turn. {machine}"
-    )
-    text = "\n".join([head, "", *(table.markdown() for table in tables)])
-    print(text)
+    print("\n".join([head, "", *(table.markdown() for table in tables)]))
     if settings.scale != 1:
         print("The goals are meant for SCALE=1: below it, the start of Ansible counts more than the work.")
-    if settings.write:
-        write_page(PAGE, text)
     verdicts = [verdict.met for table in tables for verdict in table.verdicts()]
     print(f"goals: {verdicts.count(True)} met, {verdicts.count(False)} not met, {verdicts.count(None)} not measured")
     failed += [result.label for table in tables for result in table.results.values() if result.failed]
@@ -78,6 +71,15 @@ def main() -> int:
     return 0
 
 
+def heading(bench: Bench) -> str:
+    """When, how and on what it was measured."""
+    settings = bench.settings
+    return (
+        f"Measured on {datetime.now(timezone.utc):%d %B %Y}, SCALE={settings.scale:g}, medians of up to {settings.runs} "
+        f"runs in turn. {describe(bench.work)}"
+    )
+
+
 def measure_all(bench: Bench) -> tuple[list[Table], list[str]]:
     """The tables of the wanted cases, and the names of the cases that failed as a whole."""
     tables: list[Table] = []
@@ -85,8 +87,12 @@ def measure_all(bench: Bench) -> tuple[list[Table], list[str]]:
     for name in bench.settings.cases:
         began = time.monotonic()
         say(f"{name}:")
+        measured = len(tables)
         try:
             _CASES[name](bench, tables)
+            if bench.settings.write:
+                shown = [table.markdown() for table in tables[measured:]]
+                write_page(PAGE, name, "\n".join([heading(bench), "", *shown]))
         except BenchError as error:
             # the other cases' numbers are worth having
             say(f"bench: {name} failed: {error}")

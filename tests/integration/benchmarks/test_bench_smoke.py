@@ -74,14 +74,21 @@ def test_a_goal_that_is_missed_is_said() -> None:
     assert Goal("", "ours", seconds=2.5).judge(results).met is False
 
 
-def test_only_the_part_between_the_markers_is_written(tmp_path: Path) -> None:
+def test_only_what_was_measured_is_written(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    write_page(page, "new\n")
-    assert page.read_text() == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+    page.write_text(f"before\n{BEGIN}\n{END}\nafter\n")
+    write_page(page, "files", "old\n")
+    write_page(page, "idle", "idle\n\ntable")
+    write_page(page, "files", "new\n")
+    write_page(page, "postgresql", "first")
+    parts = "".join(
+        f"<!-- case: {case} -->\n\n{text}\n\n"
+        for case, text in (("postgresql", "first"), ("files", "new"), ("idle", "idle\n\ntable"))
+    )
+    assert page.read_text() == f"before\n{BEGIN}\n\n{parts}{END}\nafter\n"
     page.write_text("no markers")
     with pytest.raises(BenchError, match="markers|lacks"):
-        write_page(page, "new")
+        write_page(page, "idle", "new")
 
 
 @pytest.mark.parametrize("bad", [{"SCALE": "big"}, {"SCALE": "0"}, {"RUNS": "0"}, {"CASES": "postgresql,oracle"}])
