@@ -21,6 +21,7 @@ from datetime import datetime, timezone
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, RepositoryError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._keys import NO_KEYS, Keys
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
     DIRECTORY_MODE,
     FILE_MODE,
@@ -53,15 +54,17 @@ class Repository:
 
     Args:
         root: its absolute path; made when the first set is begun.
+        keys: what opens its sets and says whom to trust.
 
     Raises:
         UsageError: the path is not absolute.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, keys: Keys = NO_KEYS) -> None:
         if not os.path.isabs(root):
             raise UsageError(f"The repository {root!r} is not an absolute path.", "give backupdb_repository in full")
         self.root = os.path.normpath(root)
+        self._keys = keys
 
     def instance_directory(self, source: str, instance: str) -> str:
         """Where the sets of an instance are."""
@@ -157,7 +160,7 @@ class Repository:
                     continue
                 paths = [path for path in _directories(directory) if is_set_id(os.path.basename(path))]
                 for path in paths if newest is None else paths[-newest:]:
-                    yield _listed(path)
+                    yield _listed(path, self._keys)
 
     def open(self, source: str, instance: str, wanted: str = LATEST) -> SetReader:
         """Open a set.
@@ -174,7 +177,7 @@ class Repository:
         if os.path.isabs(wanted):
             if not os.path.isdir(wanted):
                 raise UsageError(f"There is no set at {wanted}.", "name an existing set's directory")
-            return SetReader(os.path.normpath(wanted))
+            return SetReader(os.path.normpath(wanted), self._keys)
         directory = self.instance_directory(source, instance)
         ids = [name for name in map(os.path.basename, _directories(directory)) if is_set_id(name)]
         if not ids:
@@ -188,7 +191,7 @@ class Repository:
                 f"There is no set {wanted!r} of {instance!r} of {source!r}.",
                 f"choose one of the {len(ids)} sets there, the newest being {ids[-1]}, or 'latest'",
             )
-        return SetReader(os.path.join(directory, chosen))
+        return SetReader(os.path.join(directory, chosen), self._keys)
 
 
 def _directories(path: str) -> list[str]:
@@ -203,11 +206,11 @@ def _directories(path: str) -> list[str]:
     return sorted(entry.path for entry in entries)
 
 
-def _listed(path: str) -> Listed:
+def _listed(path: str, keys: Keys) -> Listed:
     parts = path.split(os.sep)
     source, instance, set_id = decode_name(parts[-3]), decode_name(parts[-2]), parts[-1]
     try:
-        manifest = SetReader(path).manifest
+        manifest = SetReader(path, keys).manifest
     except (DamagedSet, RepositoryError) as error:
         return Listed(source, instance, set_id, path, None, error.message)
     return Listed(manifest.source, manifest.instance, set_id, path, manifest)

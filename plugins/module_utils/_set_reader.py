@@ -13,6 +13,7 @@ import stat
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._keys import NO_KEYS, Keys
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import MANIFEST, SUMS, files_below, hash_file
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Manifest
 
@@ -24,13 +25,15 @@ class SetReader:
 
     Args:
         path: its directory.
+        keys: what opens it and says whom to trust.
 
     Raises:
         DamagedSet: it has no manifest, or one that is not what was written.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, keys: Keys = NO_KEYS) -> None:
         self.directory = path
+        self._keys = keys
         self._sums = self._read_sums()
         self.manifest = self._read_manifest()
 
