@@ -75,8 +75,16 @@ class RepositoryError(BackupError):
     """The repository cannot be read or written, or is locked by another run."""
 
 
+class CopyFailed(BackupError):
+    """A copy of the repository in another place cannot be reached, read or written."""
+
+
 class DamagedSet(BackupError):
     """A set, or a part of it, is not what its manifest says."""
+
+
+class UntrustedSet(DamagedSet):
+    """A set is not signed, or not by a key that is trusted, or is not what was signed."""
 
 
 class Interrupted(BackupError):
