@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, RepositoryError
@@ -18,6 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Damage
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 README = "RESTORE.md"
+SIGNATURE = "SIGNATURE.json"
 PARTIAL = ".partial"
 LATEST = "latest"
 LOCK = ".lock"
@@ -59,6 +61,29 @@ def hash_file(path: str) -> tuple[int, str]:
                 return size, digest.hexdigest()
             size += len(chunk)
             digest.update(chunk)
+
+
+def read_regular(path: str, limit: int) -> bytes:
+    """Contents of a file that is neither a link nor anything that could be waited for.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not a regular file, or holds more bytes than the limit.
+    """
+    try:
+        # a pipe would not be waited for
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError("it is a symbolic link") from None
+        raise
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is not a regular file")
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError("it is larger than any real one")
+    return data
 
 
 def sync(path: str) -> None:

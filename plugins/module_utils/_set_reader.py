@@ -7,15 +7,30 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 from typing import Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, RepositoryError, UntrustedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._keys import NO_KEYS, Keys
-from ansible_collections.vya.backupdb.plugins.module_utils._layout import MANIFEST, SUMS, files_below, hash_file
+from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
+    MANIFEST,
+    PARTIAL,
+    SIGNATURE,
+    SUMS,
+    files_below,
+    hash_file,
+    read_regular,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Manifest
+from ansible_collections.vya.backupdb.plugins.module_utils._signatures import (
+    SIGNATURE_LIMIT,
+    Signature,
+    Statement,
+    parse_trusted,
+    trusted_signature,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._strict_json import strict_json
 
 _MANIFEST_LIMIT = 256 << 20
 
@@ -35,6 +50,10 @@ class SetReader:
         self.directory = path
         self._keys = keys
         self._sums = self._read_sums()
+        #: who has signed the set; None unless the keys say whom to trust
+        self.signature: Optional[Signature] = None
+        #: SHA-256 of the manifest, hexadecimal
+        self.manifest_sha256 = ""
         self.manifest = self._read_manifest()
 
     def _read_sums(self) -> dict[str, str]:
@@ -48,29 +67,65 @@ class SetReader:
 
     def _read_manifest(self) -> Manifest:
         data = self._read(MANIFEST)
-        if hashlib.sha256(data).hexdigest() != self._sums.get(MANIFEST):
+        self.manifest_sha256 = hashlib.sha256(data).hexdigest()
+        # Nothing of a manifest is believed, or even parsed, before it is known whose it is.
+        self._check_signature()
+        if self.manifest_sha256 != self._sums.get(MANIFEST):
             raise self._damaged(f"{MANIFEST} is not what {SUMS} says")
         try:
-            manifest = Manifest.from_json(json.loads(data.decode("utf-8", "surrogateescape")))
+            manifest = Manifest.from_json(strict_json(data))
         except ValueError as error:
             raise self._damaged(f"{MANIFEST} is not valid JSON: {error}") from None
+        if self.signature is not None:
+            self._compare_signature(self.signature.statement, manifest)
         return manifest
+
+    def _check_signature(self) -> None:
+        trusted = parse_trusted(self._keys.trusted)
+        if trusted:
+            set_id = os.path.basename(self.directory).removesuffix(PARTIAL)
+            self.signature = trusted_signature(
+                self.signatures(), trusted, f"The set {self.directory}", set_id, self.manifest_sha256
+            )
+
+    def _compare_signature(self, statement: Statement, manifest: Manifest) -> None:
+        for name in ("source", "instance", "set_id", "run_id"):
+            said, signed = getattr(manifest, name), getattr(statement, name)
+            if said != signed:
+                raise UntrustedSet(
+                    f"The set {self.directory} is not trusted: {name} is {said!r} in its manifest, {signed!r} in its signature.",
+                    "use another set, and find out who signed this one",
+                )
+
+    def signatures(self) -> Optional[bytes]:
+        """What lies in the set as its signatures, unchecked; None if there is nothing.
+
+        Raises:
+            UntrustedSet: it is not a file of the size of signatures.
+        """
+        path = os.path.join(self.directory, SIGNATURE)
+        try:
+            return read_regular(path, SIGNATURE_LIMIT)
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise UntrustedSet(
+                f"The set {self.directory} is not trusted: {SIGNATURE} cannot be what was written: {error}.",
+                "use another set, or a copy of this one",
+            ) from None
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
     def _read(self, name: str) -> bytes:
         path = os.path.join(self.directory, name)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            return read_regular(path, _MANIFEST_LIMIT)
         except FileNotFoundError:
             raise self._damaged(f"{name} is missing") from None
+        except ValueError as error:
+            raise self._damaged(f"{name} cannot be what was written: {error}") from None
         except OSError as error:
-            raise RepositoryError(
-                f"{path} cannot be read: {error.strerror}.", "run the task with become, or correct owner and mode"
-            ) from error
-        with os.fdopen(descriptor, "rb") as stream:
-            data = stream.read(_MANIFEST_LIMIT + 1)
-        if len(data) > _MANIFEST_LIMIT:
-            raise self._damaged(f"{name} is larger than any real one")
-        return data
+            raise _unreadable(path, error) from error
 
     def _damaged(self, what: str) -> DamagedSet:
         return DamagedSet(f"The set {self.directory} is damaged: {what}.", "restore another set, or a copy of this one")
@@ -121,7 +176,7 @@ class SetReader:
     def unexpected(self) -> list[str]:
         """Files in the set that the manifest does not name, relative to the set."""
         named = {entry.path for artefact in self.manifest.artefacts for entry in artefact.files}
-        named |= {MANIFEST, SUMS}
+        named |= {MANIFEST, SUMS, SIGNATURE}
         present = (os.path.relpath(path, self.directory) for path in files_below(self.directory))
         return [path for path in present if path not in named]
 
@@ -134,3 +189,9 @@ class SetReader:
         problems = self.check_contents(artefact)
         if problems:
             raise self._damaged("; ".join(problems[:10]))
+
+
+def _unreadable(path: str, error: OSError) -> RepositoryError:
+    return RepositoryError(
+        f"{path} cannot be read: {error.strerror}.", "run the task with become, or correct owner and mode"
+    )

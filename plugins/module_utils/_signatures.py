@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, UntrustedSet, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._layout import SIGNATURE
 from ansible_collections.vya.backupdb.plugins.module_utils._model import parse_timestamp, set_id_time
 from ansible_collections.vya.backupdb.plugins.module_utils._strict_json import strict_json
 
@@ -35,7 +36,6 @@ except ImportError:  # said with a remedy when a signature is to be checked
 else:
     HAS_CRYPTOGRAPHY = True
 
-SIGNATURE = "SIGNATURE.json"
 #: Most bytes of the file: a signature takes less than a kilobyte.
 SIGNATURE_LIMIT = 64 << 10
 MOST_SIGNATURES = 32
