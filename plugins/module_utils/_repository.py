@@ -20,7 +20,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, RepositoryError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    DamagedSet,
+    RepositoryError,
+    UntrustedSet,
+    UsageError,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._keys import NO_KEYS, Keys
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
     DIRECTORY_MODE,
@@ -70,6 +75,21 @@ class Repository:
         """Where the sets of an instance are."""
         return os.path.join(self.root, encode_name(source), encode_name(instance))
 
+    def _without_links(self, source: str, instance: str) -> str:
+        """Where the sets of an instance are, unless a link leads there: it could lead out of the repository.
+
+        Raises:
+            RepositoryError: one does.
+        """
+        directory = self.instance_directory(source, instance)
+        for path in (os.path.dirname(directory), directory):
+            if os.path.islink(path):
+                raise RepositoryError(
+                    f"{path} is a symbolic link, and a repository holds none.",
+                    "remove the link, and make sure that only root can write there",
+                )
+        return directory
+
     def free_bytes(self) -> int:
         """Room that is left for sets, in bytes; asked of the nearest directory that exists."""
         path = self.root
@@ -106,7 +126,7 @@ class Repository:
         Raises:
             RepositoryError: another run holds the lock, or the repository cannot be written.
         """
-        directory = self.instance_directory(source, instance)
+        directory = self._without_links(source, instance)
         self.check_writable()
         with explaining(self.root):
             previous = os.umask(0o077)
@@ -114,6 +134,7 @@ class Repository:
                 os.makedirs(directory, DIRECTORY_MODE, exist_ok=True)
             finally:
                 os.umask(previous)
+            self._without_links(source, instance)
             lock = self._lock(directory, source, instance)
             try:
                 _sweep(directory)
@@ -172,13 +193,26 @@ class Repository:
 
         Raises:
             UsageError: there is no such set.
+            RepositoryError: a link leads there, or it cannot be read.
             DamagedSet: it is damaged. ``latest`` never falls back silently on an older one.
+            UntrustedSet: keys are trusted, and it is not signed by one of them, or as a set of another instance.
         """
+        reader = SetReader(self._path_of(source, instance, wanted), self._keys)
+        signature = reader.signature
+        if signature is not None and (signature.statement.source, signature.statement.instance) != (source, instance):
+            raise UntrustedSet(
+                f"The set {reader.directory} is not trusted: its signature is of {signature.statement.subject},"
+                f" and it was asked for as one of {instance!r} of {source!r}.",
+                "name source and instance as they were when it was made, or find out who moved it",
+            )
+        return reader
+
+    def _path_of(self, source: str, instance: str, wanted: str) -> str:
         if os.path.isabs(wanted):
             if not os.path.isdir(wanted):
                 raise UsageError(f"There is no set at {wanted}.", "name an existing set's directory")
-            return SetReader(os.path.normpath(wanted), self._keys)
-        directory = self.instance_directory(source, instance)
+            return os.path.normpath(wanted)
+        directory = self._without_links(source, instance)
         ids = [name for name in map(os.path.basename, _directories(directory)) if is_set_id(name)]
         if not ids:
             raise UsageError(
@@ -191,7 +225,7 @@ class Repository:
                 f"There is no set {wanted!r} of {instance!r} of {source!r}.",
                 f"choose one of the {len(ids)} sets there, the newest being {ids[-1]}, or 'latest'",
             )
-        return SetReader(os.path.join(directory, chosen), self._keys)
+        return os.path.join(directory, chosen)
 
 
 def _directories(path: str) -> list[str]:
@@ -210,9 +244,14 @@ def _listed(path: str, keys: Keys) -> Listed:
     parts = path.split(os.sep)
     source, instance, set_id = decode_name(parts[-3]), decode_name(parts[-2]), parts[-1]
     try:
-        manifest = SetReader(path, keys).manifest
+        reader = SetReader(path, keys)
     except (DamagedSet, RepositoryError) as error:
         return Listed(source, instance, set_id, path, None, error.message)
+    manifest = reader.manifest
+    names = [encode_name(manifest.source), encode_name(manifest.instance)]
+    if reader.signature is not None and names != parts[-3:-1]:
+        problem = f"The set {path} is not trusted: its signature is of {reader.signature.statement.subject}."
+        return Listed(source, instance, set_id, path, None, problem)
     return Listed(manifest.source, manifest.instance, set_id, path, manifest)
 
 
