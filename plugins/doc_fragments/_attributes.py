@@ -67,6 +67,29 @@ attributes:
       - vya.backupdb.sets
 """
 
+    READERS = r"""
+options: {}
+attributes:
+  action_group:
+    description: Belongs to action groups, for C(module_defaults).
+    support: full
+    membership:
+      - vya.backupdb.sets
+      - vya.backupdb.keys
+"""
+
+    ALL = r"""
+options: {}
+attributes:
+  action_group:
+    description: Belongs to action groups, for C(module_defaults).
+    support: full
+    membership:
+      - vya.backupdb.backupdb
+      - vya.backupdb.sets
+      - vya.backupdb.keys
+"""
+
     PROGRESS = r"""
 options: {}
 attributes:

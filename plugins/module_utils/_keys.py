@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Optional
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,12 @@ class Keys:
     Args:
         identities: private keys that decrypt, as text: age identities or SSH private keys. Secret.
         trusted: public keys of those who may sign, as text; without any, signatures are not asked for.
+        staging: directory for what is decrypted while it is read; None for the one for temporary files.
     """
 
     identities: Sequence[str] = field(default=(), repr=False)
     trusted: Sequence[str] = ()
+    staging: Optional[str] = None
 
 
 NO_KEYS = Keys()

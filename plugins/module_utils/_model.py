@@ -19,7 +19,13 @@ from typing import Any, Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
 
 #: Version of the manifest's format. A reader reads this and every older one, and refuses a newer one by name.
-MANIFEST_SCHEMA_VERSION = 1
+MANIFEST_SCHEMA_VERSION = 2
+#: What is written: the first version knows no encryption, and is readable to more.
+PLAIN_SCHEMA_VERSION = 1
+ENCRYPTED_SCHEMA_VERSION = 2
+
+#: Value of ``encryption`` of what is not encrypted.
+PLAIN = "none"
 
 _SET_ID = re.compile(r"\d{8}T\d{6}Z\Z")
 _SET_ID_FORMAT = "%Y%m%dT%H%M%SZ"
@@ -163,6 +169,8 @@ class Artefact:
         codec: ``zstd`` or ``none``.
         files: every file, also where the artefact is a single one.
         details: what a reader of this format needs to know, as JSON.
+        encryption: ``none`` or ``age``. An encrypted artefact is one file, named after ``path``: a file with ``.age`` at its
+            end, a directory as a tar archive with ``.tar.age`` at its end. Format and codec are those inside.
     """
 
     kind: str
@@ -172,6 +180,17 @@ class Artefact:
     codec: str
     files: Sequence[FileEntry]
     details: Mapping[str, Any] = field(default_factory=dict)
+    encryption: str = PLAIN
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it can be read with a private key only."""
+        return self.encryption != PLAIN
+
+    @property
+    def stored_as(self) -> str:
+        """Path of what lies in the set, relative to it."""
+        return self.files[0].path if self.encrypted else self.path
 
     @property
     def size(self) -> int:
@@ -197,6 +216,8 @@ class Manifest:
         proof_level: ``counts``, ``content`` or, for files, ``content``.
         phases: seconds that each phase took.
         details: engine-specific facts of the whole instance, as JSON.
+        recipients: public keys that the set is encrypted to; none if it is not. What is in ``details`` and in the
+            properties of databases is encrypted then, see ``_hidden.py``.
     """
 
     set_id: str
@@ -219,7 +240,8 @@ class Manifest:
     proof_level: str = "counts"
     phases: Mapping[str, float] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
-    schema_version: int = MANIFEST_SCHEMA_VERSION
+    schema_version: int = PLAIN_SCHEMA_VERSION
+    recipients: Sequence[str] = ()
 
     @property
     def size(self) -> int:
@@ -237,7 +259,13 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """The manifest as JSON values."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        if self.schema_version < ENCRYPTED_SCHEMA_VERSION:
+            # Older readers know nothing of it.
+            del values["recipients"]
+            for artefact in values["artefacts"]:
+                del artefact["encryption"]
+        return values
 
     @classmethod
     def from_json(cls, data: Any) -> Manifest:
@@ -264,6 +292,7 @@ class Manifest:
             values["artefacts"] = tuple(_artefact(item) for item in values.get("artefacts", ()))
             values["warnings"] = tuple(values.get("warnings", ()))
             values["omissions"] = tuple(values.get("omissions", ()))
+            values["recipients"] = _texts(values.get("recipients", ()))
             manifest = cls(**values)
             set_id_time(manifest.set_id)
             for moment in (manifest.started, manifest.snapshot_at, manifest.finished):
@@ -282,7 +311,21 @@ def _artefact(data: Mapping[str, Any]) -> Artefact:
     for entry in files:
         if not isinstance(entry.size, int) or entry.size < 0 or not _SHA256.match(entry.sha256):
             raise ValueError(f"size or SHA-256 of {entry.path!r} is malformed")
-    return Artefact(**{**data, "files": files})
+    artefact = Artefact(**{**data, "files": files})
+    if artefact.encryption not in (PLAIN, "age"):
+        raise ValueError(f"{artefact.path!r} is encrypted by {artefact.encryption!r}, which is not known here")
+    if artefact.encrypted and [entry.path for entry in files] not in (
+        [f"{artefact.path}.age"],
+        [f"{artefact.path}.tar.age"],
+    ):
+        raise ValueError(f"{artefact.path!r} is encrypted, and not one file")
+    return artefact
+
+
+def _texts(values: Sequence[str]) -> tuple[str, ...]:
+    if not isinstance(values, (list, tuple)) or not all(isinstance(item, str) for item in values):
+        raise TypeError("recipients is not a list of texts")
+    return tuple(values)
 
 
 def check_relative(path: str) -> None:

@@ -9,9 +9,17 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import threading
+from collections.abc import Iterable
 from typing import Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, RepositoryError, UntrustedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    DamagedSet,
+    RepositoryError,
+    UntrustedSet,
+    UsageError,
+)
+from ansible_collections.vya.backupdb.plugins.module_utils._hidden import DETAILS, joined
 from ansible_collections.vya.backupdb.plugins.module_utils._keys import NO_KEYS, Keys
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
     MANIFEST,
@@ -23,6 +31,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
     read_regular,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Manifest
+from ansible_collections.vya.backupdb.plugins.module_utils._opening import Opening
+from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program
+from ansible_collections.vya.backupdb.plugins.module_utils._set_locks import ReadLock
 from ansible_collections.vya.backupdb.plugins.module_utils._signatures import (
     SIGNATURE_LIMIT,
     Signature,
@@ -36,7 +47,7 @@ _MANIFEST_LIMIT = 256 << 20
 
 
 class SetReader:
-    """A sealed set.
+    """A sealed set. A context manager: leaving it removes what was decrypted.
 
     Args:
         path: its directory.
@@ -48,6 +59,9 @@ class SetReader:
 
     def __init__(self, path: str, keys: Keys = NO_KEYS) -> None:
         self.directory = path
+        self._opening: Optional[Opening] = None
+        self._unlocked = False
+        self._guard = threading.Lock()
         self._keys = keys
         self._sums = self._read_sums()
         #: who has signed the set; None unless the keys say whom to trust
@@ -55,6 +69,16 @@ class SetReader:
         #: SHA-256 of the manifest, hexadecimal
         self.manifest_sha256 = ""
         self.manifest = self._read_manifest()
+        self._lock: Optional[ReadLock] = None
+
+    def keep(self) -> None:
+        """Keep the set from being removed for as long as this reader lives.
+
+        Raises:
+            UsageError: it was removed meanwhile.
+            RepositoryError: it cannot be locked.
+        """
+        self._lock = ReadLock(self.directory)
 
     def _read_sums(self) -> dict[str, str]:
         sums = {}
@@ -141,9 +165,85 @@ class SetReader:
             raise self._damaged(f"it holds no {kind}" + (f" {name!r}" if name else ""))
         return found
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether what it holds can be read with a private key only."""
+        return bool(self.manifest.recipients)
+
+    def unlock(self) -> None:
+        """Open an encrypted set, and complete the manifest by its encrypted part; does nothing for others.
+
+        Raises:
+            UsageError: no private key was given, or none that fits.
+            DamagedSet: the encrypted part of the manifest is not what was written.
+            MissingProgram: age is absent.
+        """
+        if self.encrypted and not self._unlocked:
+            artefact = self.artefact(DETAILS)
+            data = self._open().read(artefact, Command([find_program("zstd"), "-d", "-q", "-c"]))
+            try:
+                self.manifest = joined(self.manifest, strict_json(data))
+            except ValueError as error:
+                raise self._damaged(f"{artefact.stored_as} is not valid JSON: {error}") from None
+            self._unlocked = True
+
+    def _open(self) -> Opening:
+        if not self._keys.identities:
+            raise UsageError(
+                f"The set {self.directory} is encrypted, and no private key was given.",
+                "give with identity (backupdb_identity) the private key of " + " or of ".join(self.manifest.recipients),
+            )
+        with self._guard:
+            if self._opening is None:
+                self._opening = Opening(self.directory, self.manifest, self._keys)
+            return self._opening
+
     def path(self, artefact: Artefact) -> str:
-        """Absolute path of an artefact."""
+        """Absolute path of an artefact, where it can be read.
+
+        An encrypted one is decrypted when it is first asked for, into a private directory that goes with the reader.
+
+        Raises:
+            DamagedSet: it is encrypted, and not what was stored.
+            BackupError: it is encrypted, and there is no key for it, or no room.
+        """
+        if artefact.encrypted:
+            return self._open().place(artefact)
         return os.path.join(self.directory, artefact.path)
+
+    def stored(self, artefact: Artefact) -> str:
+        """Absolute path of an artefact as it lies in the set; what it holds comes out of :meth:`filters`."""
+        return os.path.join(self.directory, artefact.stored_as)
+
+    def filters(self, artefact: Artefact) -> list[Command]:
+        """Programs that an artefact that is a file has to pass before it can be read, for what is read once and is big."""
+        return [self._open().command()] if artefact.encrypted else []
+
+    def release(self, artefact: Artefact) -> None:
+        """Remove what was decrypted of an artefact."""
+        if self._opening is not None:
+            self._opening.release(artefact)
+
+    def check_room(self, artefacts: Iterable[Artefact]) -> None:
+        """Make sure that there is room to decrypt some artefacts.
+
+        Raises:
+            BackupError: there is none.
+        """
+        if self.encrypted:
+            self._open().check_room(artefacts)
+
+    def close(self) -> None:
+        """Remove what was decrypted."""
+        if self._opening is not None:
+            self._opening.close()
+            self._opening = None
+
+    def __enter__(self) -> SetReader:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
     def check_sizes(self, artefact: Artefact) -> list[str]:
         """What is wrong with an artefact as far as names and sizes tell; empty if nothing is."""
@@ -186,6 +286,9 @@ class SetReader:
         Raises:
             DamagedSet: names every file that is not.
         """
+        if self._opening is not None and self._opening.opened(artefact):
+            # It was compared while it was decrypted.
+            return
         problems = self.check_contents(artefact)
         if problems:
             raise self._damaged("; ".join(problems[:10]))

@@ -24,6 +24,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._progress import Repo
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
 from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 
+DEEP = "deep"
+
 _ZSTD = SUFFIX["zstd"]
 
 

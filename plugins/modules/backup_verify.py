@@ -30,10 +30,11 @@ options:
 extends_documentation_fragment:
   - vya.backupdb._attributes
   - vya.backupdb._attributes.info
-  - vya.backupdb._attributes.sets
+  - vya.backupdb._attributes.readers
   - vya.backupdb._attributes.progress
   - vya.backupdb._repository
   - vya.backupdb._repository.set
+  - vya.backupdb._keys
   - vya.backupdb._progress
   - vya.backupdb._progress.jobs
 seealso:

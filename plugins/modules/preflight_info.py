@@ -23,9 +23,10 @@ options:
     default: false
 extends_documentation_fragment:
   - vya.backupdb._attributes
-  - vya.backupdb._attributes.both
+  - vya.backupdb._attributes.all
   - vya.backupdb._connection
   - vya.backupdb._restore
+  - vya.backupdb._keys
 attributes:
   check_mode:
     support: full

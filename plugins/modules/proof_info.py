@@ -73,11 +73,12 @@ options:
 extends_documentation_fragment:
   - vya.backupdb._attributes
   - vya.backupdb._attributes.info
-  - vya.backupdb._attributes.both
+  - vya.backupdb._attributes.all
   - vya.backupdb._attributes.progress
   - vya.backupdb._connection
   - vya.backupdb._repository
   - vya.backupdb._repository.set
+  - vya.backupdb._keys
   - vya.backupdb._progress
   - vya.backupdb._progress.jobs
 seealso:

@@ -38,10 +38,11 @@ options:
     default: stop
 extends_documentation_fragment:
   - vya.backupdb._attributes
-  - vya.backupdb._attributes.both
+  - vya.backupdb._attributes.all
   - vya.backupdb._attributes.progress
   - vya.backupdb._connection
   - vya.backupdb._restore
+  - vya.backupdb._keys
   - vya.backupdb._progress
   - vya.backupdb._progress.jobs
 attributes:

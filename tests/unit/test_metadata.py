@@ -130,7 +130,7 @@ def test_execution_environment_does_not_bring_ansible_core() -> None:
 
 
 #: action group: an option that just its members have
-GROUPS = {"backupdb": "login_host", "sets": "source"}
+GROUPS = {"backupdb": "login_host", "sets": "source", "keys": "identity"}
 
 
 def groups_of(name: str) -> list[str]:

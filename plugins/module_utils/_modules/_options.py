@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._keys import Keys
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._handover import receive
 
 ENGINES = ("postgresql", "mysql")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -46,6 +48,13 @@ REPOSITORY: Mapping[str, Mapping[str, Any]] = {
 }
 
 SET: Mapping[str, Mapping[str, Any]] = {"set": {"type": "str", "default": "latest"}}
+
+KEYS: Mapping[str, Mapping[str, Any]] = {
+    "identity": {"type": "list", "elements": "str", "no_log": True},
+    # the path is no secret
+    "identity_pipe": {"type": "path", "no_log": False},
+    "staging": {"type": "path"},
+}
 
 PROGRESS: Mapping[str, Mapping[str, Any]] = {"progress_file": {"type": "path"}}
 
@@ -89,6 +98,23 @@ def jobs_from(params: Mapping[str, Any]) -> int:
     if params["jobs"] < 1:
         raise UsageError(f"jobs is {params['jobs']}.", "give at least 1")
     return int(params["jobs"])
+
+
+def keys_from(params: Mapping[str, Any]) -> Keys:
+    """What opens sets, as the parameters say.
+
+    Raises:
+        UsageError: both ways to hand over private keys are used, or the directory for what is decrypted is none.
+    """
+    identities = params["identity"] or ()
+    if params["identity_pipe"] is not None:
+        if identities:
+            raise UsageError("Both identity and identity_pipe are given.", "give private keys in one way")
+        identities = receive(params["identity_pipe"])
+    staging = params["staging"]
+    if staging is not None and not os.path.isdir(staging):
+        raise UsageError(f"The directory {staging!r} of the option staging does not exist.", "make it, or leave it out")
+    return Keys(tuple(text for text in identities if text.strip()), (), staging)
 
 
 def names_from(params: Mapping[str, Any]) -> None:

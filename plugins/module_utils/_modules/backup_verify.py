@@ -13,17 +13,20 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Reposi
 from ansible_collections.vya.backupdb.plugins.module_utils._model import timestamp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     JOBS,
+    KEYS,
     PROGRESS,
     REPOSITORY,
     SET,
     jobs_from,
+    keys_from,
     names_from,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import set_summary
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 from ansible_collections.vya.backupdb.plugins.module_utils._verifications import VERIFY_LEVELS, record_verification
-from ansible_collections.vya.backupdb.plugins.module_utils._verify import verify
+from ansible_collections.vya.backupdb.plugins.module_utils._verify import DEEP, verify
 
 _MOST_PROBLEMS = 100
 
@@ -31,6 +34,7 @@ SPEC = Spec(
     {
         **REPOSITORY,
         **SET,
+        **KEYS,
         **JOBS,
         **PROGRESS,
         "level": {"type": "str", "choices": list(VERIFY_LEVELS), "default": "checksum"},
@@ -47,7 +51,15 @@ def run(request: Request) -> dict[str, Any]:
     params = request.params
     names_from(params)
     jobs = jobs_from(params)
-    reader = Repository(params["repository"]).open(params["source"], params["instance"], params["set"])
+    repository = Repository(params["repository"], keys_from(params))
+    with repository.open(params["source"], params["instance"], params["set"]) as reader:
+        if params["level"] == DEEP:
+            reader.unlock()
+        return _verify(request, reader, jobs)
+
+
+def _verify(request: Request, reader: SetReader, jobs: int) -> dict[str, Any]:
+    params = request.params
     request.reporter.phase(f"verify ({params['level']})")
     problems = verify(reader, params["level"], jobs, request.reporter)
     request.reporter.phase("")

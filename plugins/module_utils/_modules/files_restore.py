@@ -18,9 +18,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.plan import (
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._files.restore import restore
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
+    KEYS,
     PROGRESS,
     REPOSITORY,
     SET,
+    keys_from,
     names_from,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
@@ -32,6 +34,7 @@ SPEC = Spec(
     {
         **REPOSITORY,
         **SET,
+        **KEYS,
         **PROGRESS,
         "root": {"type": "path", "default": "/"},
         "patterns": {"type": "list", "elements": "str", "default": []},
@@ -52,10 +55,17 @@ def run(request: Request) -> dict[str, Any]:
     Raises:
         BackupError: it is not possible, and nothing was changed; or it failed on the way.
     """
-    params, reporter = request.params, request.reporter
+    params = request.params
     names_from(params)
-    reader = Repository(params["repository"]).open(params["source"], params["instance"], params["set"])
-    check_engine(reader.manifest, FILES)
+    repository = Repository(params["repository"], keys_from(params))
+    with repository.open(params["source"], params["instance"], params["set"]) as reader:
+        check_engine(reader.manifest, FILES)
+        reader.unlock()
+        return _restore(request, reader)
+
+
+def _restore(request: Request, reader: SetReader) -> dict[str, Any]:
+    params, reporter = request.params, request.reporter
     wanted = FilesRestoreRequest(
         root=root_from(params["root"]),
         patterns=tuple(params["patterns"]),

@@ -20,6 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement i
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 
 _ONLY_OF_RESTORE = ("progress_file", "on_error", "keep_failed", "analyze", "jobs")
 
@@ -43,7 +44,12 @@ def run(request: Request) -> dict[str, Any]:
     part_from(asked.params)
     if request.params["src"] is not None:
         return _dump(request, asked)
-    reader, wanted = restore.prepare(asked)
+    with restore.opened(asked.params) as reader:
+        return _set(request, asked, reader)
+
+
+def _set(request: Request, asked: Request, reader: SetReader) -> dict[str, Any]:
+    wanted = restore.prepare(asked, reader)
     with engine_for(request.params["engine"], connection_from(request.params), request.reporter) as engine:
         plan = engine.plan_restore(wanted, reader)
     what: dict[str, Any] = {"set": restore.described(reader)}

@@ -17,12 +17,14 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
     CONNECTION,
     ENGINES,
     JOBS,
+    KEYS,
     ONE_WAY,
     PROGRESS,
     REPOSITORY,
     SET,
     connection_from,
     jobs_from,
+    keys_from,
     names_from,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import new_names
@@ -43,6 +45,7 @@ SPEC = Spec(
         **CONNECTION,
         **REPOSITORY,
         **SET,
+        **KEYS,
         **JOBS,
         **PROGRESS,
         "engine": {"type": "str", "required": True, "choices": [*ENGINES, FILES]},
@@ -67,8 +70,15 @@ def run(request: Request) -> dict[str, Any]:
     """
     params = request.params
     names_from(params)
-    reader = Repository(params["repository"]).open(params["source"], params["instance"], params["set"])
-    check_engine(reader.manifest, params["engine"])
+    repository = Repository(params["repository"], keys_from(params))
+    with repository.open(params["source"], params["instance"], params["set"]) as reader:
+        check_engine(reader.manifest, params["engine"])
+        reader.unlock()
+        return _compare(request, reader)
+
+
+def _compare(request: Request, reader: SetReader) -> dict[str, Any]:
+    params = request.params
     result = _files(request, reader) if params["engine"] == FILES else _servers(request, reader)
     request.reporter.phase("")
     result["phases"] = dict(request.reporter.phases)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,11 +23,13 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._load import
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     CONNECTION,
     JOBS,
+    KEYS,
     ONE_WAY,
     PROGRESS,
     REPOSITORY,
     connection_from,
     jobs_from,
+    keys_from,
     names_from,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import (
@@ -51,6 +53,7 @@ SPEC = Spec(
         **CONNECTION,
         **{name: {**option, "required": False} for name, option in REPOSITORY.items()},
         "set": {"type": "str"},
+        **KEYS,
         "src": {"type": "path"},
         **OPTIONS,
         **JOBS,
@@ -69,16 +72,18 @@ def run(request: Request) -> dict[str, Any]:
             is not complete.
     """
     part_from(request.params)
-    return load(request) if request.params["src"] is not None else _restore_set(request)
+    if request.params["src"] is not None:
+        return load(request)
+    with opened(request.params) as reader:
+        return _restore_set(request, reader)
 
 
-def prepare(request: Request) -> tuple[SetReader, RestoreRequest]:
-    """Open the set that the parameters name, and what they ask for of it.
+def opened(params: Mapping[str, Any]) -> SetReader:
+    """Open the set that the parameters name.
 
     Raises:
-        BackupError: there is no such set, or an option makes no sense.
+        BackupError: there is no such set, it is damaged, or it is encrypted and no key fits.
     """
-    params = request.params
     missing = [name for name in REPOSITORY if params[name] is None]
     if missing:
         raise UsageError(
@@ -86,10 +91,20 @@ def prepare(request: Request) -> tuple[SetReader, RestoreRequest]:
             "give repository, source and instance for a set, or src for a dump",
         )
     names_from(params)
-    reader = Repository(params["repository"]).open(
-        params["source"], params["instance"], LATEST if params["set"] is None else params["set"]
-    )
+    repository = Repository(params["repository"], keys_from(params))
+    reader = repository.open(params["source"], params["instance"], LATEST if params["set"] is None else params["set"])
     check_engine(reader.manifest, params["engine"])
+    reader.unlock()
+    return reader
+
+
+def prepare(request: Request, reader: SetReader) -> RestoreRequest:
+    """What the parameters ask for of a set.
+
+    Raises:
+        BackupError: an option makes no sense, or something that is needed for the plan is damaged.
+    """
+    params = request.params
     part = part_from(params)
     wanted = RestoreRequest(
         databases=new_names(targets(reader, params["databases"]), params["rename"], params["target"]),
@@ -105,12 +120,13 @@ def prepare(request: Request) -> tuple[SetReader, RestoreRequest]:
     for kind in ("roles", "settings"):
         # The plan is made from them.
         reader.verify(reader.artefact(kind))
-    return reader, wanted
+    reader.check_room(reader.artefact("database", name) for name in wanted.databases)
+    return wanted
 
 
-def _restore_set(request: Request) -> dict[str, Any]:
+def _restore_set(request: Request, reader: SetReader) -> dict[str, Any]:
     params = request.params
-    reader, wanted = prepare(request)
+    wanted = prepare(request, reader)
     request.reporter.phase("plan")
     with engine_for(params["engine"], connection_from(params), request.reporter) as engine:
         plan = engine.plan_restore(wanted, reader)

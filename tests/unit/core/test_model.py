@@ -57,7 +57,7 @@ def test_an_unknown_field_of_a_later_writer_is_passed_over() -> None:
 
 def test_a_newer_manifest_is_refused_by_name() -> None:
     with pytest.raises(DamagedSet, match="format version 2; this collection reads up to 1") as caught:
-        Manifest.from_json({**manifest().to_json(), "schema_version": 2, "collection_version": "9.0.0"})
+        Manifest.from_json({**manifest().to_json(), "schema_version": 3, "collection_version": "9.0.0"})
     assert "written by 9.0.0" in str(caught.value)
 
 

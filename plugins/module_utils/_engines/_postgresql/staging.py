@@ -8,19 +8,16 @@ Programs before 16 read plain files only. Newer ones read zstd, but look for the
 real account and no capabilities: acting as another account, they do not see into directories of root. They are shown
 links, or copies, in a directory of their own.
 
-Temporary directories hold data of databases: mode 0700, removed whatever happens. A run that is killed leaves its own;
-the next run finds that nobody holds the lock on it any more.
+Temporary directories hold data of databases; see ``_staging.py``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
@@ -30,10 +27,24 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
+from ansible_collections.vya.backupdb.plugins.module_utils._staging import free_bytes, give_to, private_directory
+from ansible_collections.vya.backupdb.plugins.module_utils._staging import sweep as sweep_all
+
+__all__ = [
+    "DIRECT",
+    "PLAIN",
+    "SHOWN",
+    "free_bytes",
+    "give_to",
+    "has_room",
+    "room_for",
+    "show",
+    "sweep",
+    "temporary_directory",
+    "way_to",
+]
 
 _PREFIX = "backupdb-restore-"
-#: A directory so young may belong to a run that has not locked it yet.
-_SECONDS_TO_LOCK = 60.0
 
 
 #: Ways to an archive: as it lies there, shown in another directory, decompressed into another directory.
@@ -70,12 +81,6 @@ def show(directory: str, target: str) -> None:
             shutil.copyfile(entry.path, place)
 
 
-def give_to(account: Optional[Account], directory: str) -> None:
-    """Let a directory belong to the account that programs act as: from 18 on pg_dump sets its mode."""
-    if account is not None and os.geteuid() == 0:
-        os.chown(directory, account.uid, account.gid)
-
-
 def _can_enter(path: Path, account: Account) -> bool:
     """Whether an account may pass through a directory and all above it."""
     for folder in (path, *path.parents):
@@ -88,15 +93,6 @@ def _can_enter(path: Path, account: Account) -> bool:
         if not status.st_mode & bit:
             return False
     return True
-
-
-def free_bytes(path: str) -> Optional[int]:
-    """Free space where a path is; None if it cannot be seen from here."""
-    try:
-        return shutil.disk_usage(path).free
-    except OSError:
-        # The path may be of another host or container.
-        return None
 
 
 def has_room(needed: int) -> bool:
@@ -122,38 +118,10 @@ def temporary_directory(needed: int, account: Optional[Account] = None) -> Itera
             f"{root} has less than {needed >> 20} MiB free, which pg_restore needs for temporary files.",
             "free space, or set TMPDIR to a larger file system",
         )
-    directory = tempfile.mkdtemp(prefix=_PREFIX, dir=root)
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        give_to(account, directory)
+    with private_directory(_PREFIX, root, account) as directory:
         yield directory
-    finally:
-        try:
-            shutil.rmtree(directory)
-        finally:
-            os.close(descriptor)
 
 
 def sweep() -> list[str]:
     """Remove what killed runs of this account left; returns the directories."""
-    removed = []
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        status = os.lstat(path)
-        young = time.time() - status.st_mtime < _SECONDS_TO_LOCK
-        ours = os.geteuid() in (0, status.st_uid)
-        if stat.S_ISDIR(status.st_mode) and ours and not young and _is_abandoned(path):
-            shutil.rmtree(path)
-            removed.append(str(path))
-    return removed
-
-
-def _is_abandoned(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
+    return sweep_all(_PREFIX, tempfile.gettempdir())
