@@ -11,9 +11,10 @@ left. The repository knows no engine.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import itertools
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,10 +37,17 @@ from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
     decode_name,
     encode_name,
     explaining,
+    sync,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifest, is_set_id, set_id_at
+from ansible_collections.vya.backupdb.plugins.module_utils._removal import opened, sweep
 from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 from ansible_collections.vya.backupdb.plugins.module_utils._set_writer import SetWriter
+
+_BACKUP, _PRUNE = "backup", "prune"
+#: seconds that a run waits for a prune
+_PATIENCE = 60.0
+_BETWEEN_TRIES = 0.1
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,50 @@ class Repository:
         Raises:
             RepositoryError: another run holds the lock, or the repository cannot be written.
         """
+        directory, lock = self._claim(source, instance)
+        with explaining(self.root):
+            try:
+                with opened(directory) as descriptor:
+                    sweep(descriptor)
+                set_id = _free_set_id(directory, now)
+                os.mkdir(os.path.join(directory, set_id + PARTIAL), DIRECTORY_MODE)
+            except (OSError, RepositoryError):
+                os.close(lock)
+                raise
+        return SetWriter(directory, set_id, lock)
+
+    @contextlib.contextmanager
+    def receive(self, source: str, instance: str, set_id: str) -> Iterator[str]:
+        """A directory for a set that comes from elsewhere; where the block ends well, it has become that set.
+
+        What an interrupted one left is there again, until the next backup of the instance sweeps it.
+
+        Args:
+            source: the host that the instance lived on.
+            instance: its name.
+            set_id: the id of the set, which is not in the repository.
+
+        Raises:
+            RepositoryError: another run holds the lock, or the repository cannot be written.
+        """
+        directory, lock = self._claim(source, instance)
+        path = os.path.join(directory, set_id)
+        try:
+            with explaining(self.root):
+                if os.path.lexists(path):
+                    raise RepositoryError(f"There is a set {path} already.", "use that one")
+                if os.path.islink(path + PARTIAL):
+                    raise RepositoryError(f"{path + PARTIAL} is a symbolic link.", "remove it")
+                os.makedirs(path + PARTIAL, DIRECTORY_MODE, exist_ok=True)
+            yield path + PARTIAL
+            with explaining(self.root):
+                os.rename(path + PARTIAL, path)
+                sync(directory)
+        finally:
+            os.close(lock)
+
+    def _claim(self, source: str, instance: str) -> tuple[str, int]:
+        """Make the directory of an instance and lock it; returns both."""
         directory = self._without_links(source, instance)
         self.check_writable()
         with explaining(self.root):
@@ -135,30 +187,67 @@ class Repository:
             finally:
                 os.umask(previous)
             self._without_links(source, instance)
-            lock = self._lock(directory, source, instance)
-            try:
-                _sweep(directory)
-                set_id = _free_set_id(directory, now)
-                os.mkdir(os.path.join(directory, set_id + PARTIAL), DIRECTORY_MODE)
-            except OSError:
-                os.close(lock)
-                raise
-        return SetWriter(directory, set_id, lock)
+            return directory, self._lock(directory, source, instance)
 
-    def _lock(self, directory: str, source: str, instance: str) -> int:
+    @contextlib.contextmanager
+    def pruning(self, source: str, instance: str) -> Iterator[Optional[str]]:
+        """Within the context no other run writes or removes sets of an instance.
+
+        Yields:
+            The directory of the instance; None where it has none.
+
+        Raises:
+            RepositoryError: another run holds the lock, or a link leads there.
+        """
+        directory = self._without_links(source, instance)
+        if not os.path.isdir(directory):
+            yield None
+            return
+        with explaining(self.root):
+            lock = self._lock(directory, source, instance, _PRUNE)
+        try:
+            yield directory
+        finally:
+            os.close(lock)
+
+    def directory_of(self, source: str, instance: str) -> Optional[str]:
+        """The directory of an instance; None where it has none.
+
+        Raises:
+            RepositoryError: a link leads there.
+        """
+        directory = self._without_links(source, instance)
+        return directory if os.path.isdir(directory) else None
+
+    def _lock(self, directory: str, source: str, instance: str, task: str = _BACKUP) -> int:
         path = os.path.join(directory, LOCK)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 100).decode("ascii", "replace").strip()
+        deadline = time.monotonic() + _PATIENCE
+        for number in itertools.count():
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                holder = os.pread(descriptor, 100, 0).decode("ascii", "replace").strip()
+            except OSError:
+                os.close(descriptor)
+                raise
+            running, _separator, who = holder.rpartition(": ")
+            # A prune holds the lock for moments; a backup that gave up because of it would be missing. Who holds the lock
+            # may not have written yet who it is.
+            if number == 0 or (running == _PRUNE and time.monotonic() < deadline):
+                time.sleep(_BETWEEN_TRIES)
+                continue
             os.close(descriptor)
+            other = "Another" if running in ("", task) else "A"
             raise RepositoryError(
-                f"Another backup of {instance!r} of {source!r} is running" + (f" ({holder})." if holder else "."),
+                f"{other} {running or _BACKUP} of {instance!r} of {source!r} is running"
+                + (f" ({who})." if who else "."),
                 "wait until it has ended; the lock goes with its process",
-            ) from None
+            )
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} since {datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}".encode())
+        began = f"process {os.getpid()} since {datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+        os.pwrite(descriptor, f"{task}: {began}".encode(), 0)
         return descriptor
 
     def sets(
@@ -184,7 +273,7 @@ class Repository:
                     yield _listed(path, self._keys)
 
     def open(self, source: str, instance: str, wanted: str = LATEST) -> SetReader:
-        """Open a set.
+        """Open a set; it is not removed while the reader lives.
 
         Args:
             source: the host that the instance lived on.
@@ -205,6 +294,7 @@ class Repository:
                 f" and it was asked for as one of {instance!r} of {source!r}.",
                 "name source and instance as they were when it was made, or find out who moved it",
             )
+        reader.keep()
         return reader
 
     def _path_of(self, source: str, instance: str, wanted: str) -> str:
@@ -253,14 +343,6 @@ def _listed(path: str, keys: Keys) -> Listed:
         problem = f"The set {path} is not trusted: its signature is of {reader.signature.statement.subject}."
         return Listed(source, instance, set_id, path, None, problem)
     return Listed(manifest.source, manifest.instance, set_id, path, manifest)
-
-
-def _sweep(directory: str) -> None:
-    """Remove what dead writers left: whoever holds the instance's lock is the only living one."""
-    for entry in list(os.scandir(directory)):
-        name = entry.name
-        if name.endswith(PARTIAL) and is_set_id(name[: -len(PARTIAL)]) and entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
 
 
 def _free_set_id(directory: str, now: Optional[datetime]) -> str:

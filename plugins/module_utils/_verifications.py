@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._layout import DIRECTORY_MODE, STATE, explaining, write_new
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._set_states import read_state, write_state
 
+#: From the quickest to the deepest; each finds what those before it find.
 VERIFY_LEVELS = ("quick", "checksum", "deep")
+
+_KIND = ""
 
 
 def record_verification(set_path: str, level: str, at: str, problems: int) -> None:
@@ -27,44 +29,46 @@ def record_verification(set_path: str, level: str, at: str, problems: int) -> No
     Raises:
         RepositoryError: it cannot be written.
     """
-    path = _state_path(set_path)
-    state = _state(path)
+    state = _state(set_path)
     state[level] = {"at": at, "ok": problems == 0, "problems": problems}
-    with explaining(path):
-        os.makedirs(os.path.dirname(path), DIRECTORY_MODE, exist_ok=True)
-        temporary = f"{path}.{os.getpid()}.new"
-        write_new(temporary, json.dumps(state, sort_keys=True).encode("ascii"))
-        os.rename(temporary, path)
+    write_state(set_path, _KIND, state)
 
 
 def verification(set_path: str) -> Optional[dict[str, Any]]:
-    """What is known of a set: the newest verification if it found problems, otherwise the deepest one.
+    """What is known of a set: the newest problems that no newer, equally deep verification has cleared, otherwise the
+    deepest one.
 
     Returns:
         ``level``, ``at``, ``ok`` and ``problems``; None if the set was never verified.
     """
-    state = _state(_state_path(set_path))
+    state = _state(set_path)
     found = [{"level": level, **state[level]} for level in VERIFY_LEVELS if level in state]
-    if not found:
-        return None
-    latest = max(found, key=lambda item: str(item["at"]))
-    return found[-1] if latest["ok"] else latest
+    standing = [
+        item
+        for number, item in enumerate(found)
+        if not item["ok"] and not any(later["ok"] and later["at"] > item["at"] for later in found[number:])
+    ]
+    if standing:
+        return max(standing, key=lambda item: str(item["at"]))
+    return found[-1] if found else None
 
 
-def _state_path(set_path: str) -> str:
-    return os.path.join(os.path.dirname(set_path), STATE, os.path.basename(set_path) + ".json")
+def verified_at(set_path: str, level: str) -> Optional[str]:
+    """When a set was last verified at least so deep, whatever that found; None for never."""
+    state = _state(set_path)
+    deep_enough = VERIFY_LEVELS[VERIFY_LEVELS.index(level) :]
+    return max((str(state[name]["at"]) for name in deep_enough if name in state), default=None)
 
 
-def _state(path: str) -> dict[str, dict[str, Any]]:
+def _state(set_path: str) -> dict[str, dict[str, Any]]:
     """The state of a set; what is not ours or not readable is no state: it only says what can be found out again."""
     try:
-        with open(path, encoding="ascii") as stream:
-            state = json.load(stream)
-    except (OSError, ValueError):
+        state = read_state(set_path, _KIND) or {}
+    except RepositoryError:
         return {}
     fields = {"at": str, "ok": bool, "problems": int}
     return {
         level: entry
-        for level, entry in (state.items() if isinstance(state, dict) else ())
+        for level, entry in state.items()
         if isinstance(entry, dict) and all(isinstance(entry.get(name), kind) for name, kind in fields.items())
     }
