@@ -41,6 +41,7 @@ PACKAGES = {
     "setpriv": "util-linux",
     "tar": "tar",
     "zstd": "zstd",
+    "age": "age",
     "pg_dump": "postgresql-client",
     "pg_restore": "postgresql-client",
     "mariadb": "mariadb-client",
@@ -401,13 +402,22 @@ def pipe(
                 observe(chunk)
             if target is not None:
                 target.write(chunk)
-        _wait_for_chain(processes, timeout)
+        wait_for_chain(processes, timeout)
         if feeding is not None:
             feeding.result()
         return Piped(size, digest.hexdigest())
 
 
-def _wait_for_chain(processes: Sequence[Process], timeout: Optional[float]) -> None:
+def wait_for_chain(processes: Sequence[Process], timeout: Optional[float] = None) -> None:
+    """Wait until every program of a chain has ended.
+
+    Args:
+        processes: the chain, in order.
+        timeout: seconds that each may take; None for no limit.
+
+    Raises:
+        ProcessError: a program failed; where several did, the one that failed by itself.
+    """
     failures: list[ProcessError] = []
     for process in processes:
         try:
