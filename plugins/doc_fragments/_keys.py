@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options by which sets are opened. Private to this collection."""
+"""Options by which sets are encrypted and opened. Private to this collection."""
 
 from __future__ import annotations
 
@@ -31,4 +31,17 @@ options:
       - What is put there can be read by the module's own account alone, and is removed at the end, also after a failure.
       - The directory for temporary files (E(TMPDIR)) where it is not given.
     type: path
+"""
+
+    RECIPIENTS = r"""
+options:
+  recipients:
+    description:
+      - Public keys that the set is encrypted to, of age (C(age1…)) or of SSH (C(ssh-ed25519) or C(ssh-rsa)). Each of the private keys that belong to
+        them opens it, and nothing else does. Not encrypted where there are none.
+      - Names of databases and archives, sizes, versions and times stay readable, so that sets can be listed, checked and pruned without a key.
+      - With a single one there is a warning. A second one, whose private key is kept offline, is what is left when the first is lost.
+    type: list
+    elements: str
+    default: []
 """

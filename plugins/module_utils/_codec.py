@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, ProcessError
@@ -23,13 +24,14 @@ SUFFIX = {"zstd": ".zst", "none": ""}
 _LIMIT = 1 << 30
 
 
-def write_bytes(path: str, data: bytes, level: int = 3) -> None:
+def write_bytes(path: str, data: bytes, level: int = 3, filters: Sequence[Command] = ()) -> None:
     """Compress bytes into an existing file.
 
     Args:
         path: the file; its mode and owner stay.
         data: what to write.
         level: of zstd.
+        filters: programs that it has to pass afterwards.
 
     Raises:
         ProcessError: zstd failed.
@@ -37,7 +39,7 @@ def write_bytes(path: str, data: bytes, level: int = 3) -> None:
     """
     pieces = (data[begin : begin + (1 << 20)] for begin in range(0, len(data), 1 << 20))
     with open(path, "r+b") as target:
-        pipe([Command([find_program("zstd"), f"-{level}", "-q", "-c"])], source=pieces, target=target)
+        pipe([Command([find_program("zstd"), f"-{level}", "-q", "-c"]), *filters], source=pieces, target=target)
 
 
 def read_bytes(path: str, limit: int = _LIMIT) -> bytes:
@@ -82,10 +84,10 @@ class _Bounded(io.BytesIO):
         return super().write(data)
 
 
-def write_json(path: str, value: Any, level: int = 3) -> None:
+def write_json(path: str, value: Any, level: int = 3, filters: Sequence[Command] = ()) -> None:
     """Write a value as compressed JSON into an existing file; errors as :func:`write_bytes`."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    write_bytes(path, text.encode("utf-8", "surrogateescape"), level)
+    write_bytes(path, text.encode("utf-8", "surrogateescape"), level, filters)
 
 
 def read_json(path: str) -> Any:

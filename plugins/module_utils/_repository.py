@@ -16,7 +16,7 @@ import fcntl
 import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Optional
@@ -123,13 +123,16 @@ class Repository:
                 "run the task with become, or correct owner and mode of the directory",
             )
 
-    def begin(self, source: str, instance: str, now: Optional[datetime] = None) -> SetWriter:
+    def begin(
+        self, source: str, instance: str, now: Optional[datetime] = None, recipients: Sequence[str] = ()
+    ) -> SetWriter:
         """Begin a set: lock the instance, sweep what dead writers left, make the new set's directory.
 
         Args:
             source: the host that the instance lives on.
             instance: its name.
             now: the moment that names the set; None for this one. A set of the same second is waited for.
+            recipients: public keys that everything is encrypted to; none to encrypt nothing.
 
         Raises:
             RepositoryError: another run holds the lock, or the repository cannot be written.
@@ -144,7 +147,7 @@ class Repository:
             except (OSError, RepositoryError):
                 os.close(lock)
                 raise
-        return SetWriter(directory, set_id, lock)
+        return SetWriter(directory, set_id, lock, recipients)
 
     @contextlib.contextmanager
     def receive(self, source: str, instance: str, set_id: str) -> Iterator[str]:

@@ -12,9 +12,11 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._age import AGE, TAR_SUFFIX, encrypt_command
+from ansible_collections.vya.backupdb.plugins.module_utils._age import SUFFIX as AGE_SUFFIX
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
     DIRECTORIES,
@@ -30,14 +32,36 @@ from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
     sync,
     write_new,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, FileEntry, Manifest
+from ansible_collections.vya.backupdb.plugins.module_utils._model import PLAIN, Artefact, FileEntry, Manifest
+from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, pipe
+
+#: A directory is packed without owners and rights, which mean nothing in a set; in large pieces, for the pipes.
+_PACK = (
+    "--create",
+    "--file=-",
+    "--format=gnu",
+    "--sort=name",
+    "--owner=0",
+    "--group=0",
+    "--numeric-owner",
+    "-b",
+    "512",
+)
 
 
 class SetWriter:
-    """A set being written. Leaving the context without :meth:`seal` removes every trace of it."""
+    """A set being written. Leaving the context without :meth:`seal` removes every trace of it.
 
-    def __init__(self, directory: str, set_id: str, lock: int) -> None:
+    Args:
+        directory: of the sets of the instance.
+        set_id: of the new set, whose directory is there.
+        lock: descriptor of the instance's lock, which goes with the writer.
+        recipients: public keys that everything is encrypted to; none to encrypt nothing.
+    """
+
+    def __init__(self, directory: str, set_id: str, lock: int, recipients: Sequence[str] = ()) -> None:
         self.set_id = set_id
+        self.recipients = tuple(recipients)
         self.directory = directory
         self._partial = os.path.join(directory, set_id + PARTIAL)
         self._lock_descriptor = lock
@@ -64,8 +88,20 @@ class SetWriter:
             os.mkdir(path, DIRECTORY_MODE)
         return path
 
-    def create_file(self, kind: str, name: str, suffix: str) -> str:
-        """Make an empty file, mode 0600, for an artefact; returns its absolute path."""
+    @property
+    def filters(self) -> list[Command]:
+        """Programs that what goes into a file has to pass, after its compressor."""
+        return [encrypt_command(self.recipients)] if self.recipients else []
+
+    def create_file(self, kind: str, name: str, suffix: str, readable: bool = False) -> str:
+        """Make an empty file, mode 0600, for an artefact; returns its absolute path.
+
+        Args:
+            kind, name, suffix: of the artefact.
+            readable: it is not encrypted, and does not pass the :attr:`filters`.
+        """
+        if self.recipients and not readable:
+            suffix += AGE_SUFFIX
         path = self._place(kind, name, suffix)
         with explaining(self.directory):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))
@@ -101,17 +137,38 @@ class SetWriter:
             hashed: bytes and SHA-256 of an artefact that is a single file, where it was hashed while it was written.
         """
         path = self._paths[kind, name]
+        encryption = PLAIN
         with explaining(self.directory):
-            paths = list(files_below(path)) if os.path.isdir(path) else [path]
-            entries = tuple(self._finish_file(item, hashed) for item in paths)
-            if os.path.isdir(path):
-                for parent, _names, _files in os.walk(path):
-                    _own(parent, DIRECTORY_MODE)
-                    sync(parent)
-        artefact = Artefact(kind, name, os.path.relpath(path, self._partial), format, codec, entries, details or {})
+            if self.recipients and os.path.isdir(path):
+                encryption = AGE
+                entries: tuple[FileEntry, ...] = (self._pack(path),)
+            else:
+                paths = list(files_below(path)) if os.path.isdir(path) else [path]
+                entries = tuple(self._finish_file(item, hashed) for item in paths)
+                if os.path.isdir(path):
+                    for parent, _names, _files in os.walk(path):
+                        _own(parent, DIRECTORY_MODE)
+                        sync(parent)
+                elif self.recipients and path.endswith(AGE_SUFFIX):
+                    encryption = AGE
+                    path = path[: -len(AGE_SUFFIX)]
+        inside = os.path.relpath(path, self._partial)
+        artefact = Artefact(kind, name, inside, format, codec, entries, details or {}, encryption)
         with self._guard:
             self._artefacts.append(artefact)
         return artefact
+
+    def _pack(self, path: str) -> FileEntry:
+        """Encrypt a directory into one file, and remove it."""
+        stored = path + TAR_SUFFIX
+        descriptor = os.open(stored, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE)
+        with os.fdopen(descriptor, "wb") as target:
+            tar = Command([find_program("tar"), *_PACK, f"--directory={path}", "."])
+            piped = pipe([tar, *self.filters], target=target)
+            target.flush()
+            os.fsync(descriptor)
+        shutil.rmtree(path)
+        return FileEntry(os.path.relpath(stored, self._partial), piped.size, piped.sha256)
 
     def _finish_file(self, path: str, hashed: Optional[tuple[int, str]]) -> FileEntry:
         _own(path, FILE_MODE)
@@ -131,8 +188,10 @@ class SetWriter:
         text = json.dumps(manifest.to_json(), ensure_ascii=False, indent=1, sort_keys=True)
         data = text.encode("utf-8", "surrogateescape")
         with explaining(self.directory):
-            write_new(os.path.join(self._partial, MANIFEST), data)
             entries = [entry for artefact in manifest.artefacts for entry in artefact.files]
+            if self.recipients:
+                self._remove_others({entry.path for entry in entries})
+            write_new(os.path.join(self._partial, MANIFEST), data)
             sums = {entry.path: entry.sha256 for entry in entries}
             sums[MANIFEST] = hashlib.sha256(data).hexdigest()
             lines = "".join(f"{sums[path]}  {path}\n" for path in sorted(sums))
@@ -146,6 +205,12 @@ class SetWriter:
             self._sealed = True
             sync(self.directory)
         return self.path
+
+    def _remove_others(self, known: Container[str]) -> None:
+        """Remove what is no artefact: a program may have left a file with contents that nobody encrypted."""
+        for path in list(files_below(self._partial)):
+            if os.path.relpath(path, self._partial) not in known:
+                os.unlink(path)
 
     def __enter__(self) -> SetWriter:
         return self

@@ -4,21 +4,24 @@
 
 """Whether a set is what was written. Private to this collection.
 
-``quick`` looks at names and sizes, ``checksum`` reads every byte, ``deep`` decompresses and parses everything to its end.
+``quick`` looks at names and sizes, ``checksum`` reads every byte, ``deep`` decrypts, decompresses and parses everything to
+its end. Only ``deep`` needs a key for a set that is encrypted.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
 from ansible_collections.vya.backupdb.plugins.module_utils._codec import SUFFIX, read_bytes, read_json
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import choose, major_of
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, ProcessError
-from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, FileEntry
+from ansible_collections.vya.backupdb.plugins.module_utils._hidden import DETAILS, INSTRUCTIONS
+from ansible_collections.vya.backupdb.plugins.module_utils._layout import files_below
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, chunks, find_program, pipe
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
@@ -33,7 +36,7 @@ def verify(reader: SetReader, level: str, jobs: int, reporter: Reporter) -> list
     """Verify a set.
 
     Args:
-        reader: the set; its manifest has been checked by reading it.
+        reader: the set; its manifest has been checked by reading it. For ``deep`` it is unlocked.
         level: ``quick``, ``checksum`` or ``deep``.
         jobs: artefacts to read at a time.
         reporter: where progress goes.
@@ -43,6 +46,7 @@ def verify(reader: SetReader, level: str, jobs: int, reporter: Reporter) -> list
 
     Raises:
         MissingProgram: a program that ``deep`` needs is absent.
+        BackupError: ``deep`` has no key, or no room to decrypt something.
     """
     artefacts = sorted(reader.manifest.artefacts, key=lambda item: item.size, reverse=True)
     total = sum(item.size for item in artefacts)
@@ -78,7 +82,14 @@ def _structure(reader: SetReader) -> list[str]:
         for item in manifest.databases
         if manifest.artefact("database", item.name) is None
     ]
-    wanted = ("proof", "readme") if manifest.engine == "files" else ("roles", "settings", "proof", "readme")
+    wanted = ["proof", "readme", *([] if manifest.engine == "files" else ["roles", "settings"])]
+    if reader.encrypted:
+        wanted += [DETAILS, *([] if manifest.engine == "files" else [INSTRUCTIONS])]
+        problems += [
+            f"{item.path} is not encrypted"
+            for item in manifest.artefacts
+            if not (item.encrypted or item.kind == "readme")
+        ]
     present = {item.kind for item in manifest.artefacts}
     problems += [f"the set holds no {kind}" for kind in wanted if kind not in present]
     name = os.path.basename(reader.directory)
@@ -96,23 +107,36 @@ def _read_through(reader: SetReader, artefact: Artefact) -> list[str]:
     except (DamagedSet, ProcessError, ValueError, EOFError) as error:
         text = error.message if isinstance(error, BackupError) else str(error)
         return [f"{artefact.path} cannot be read to its end: {text}"]
+    finally:
+        reader.release(artefact)
 
 
-def _file_path(reader: SetReader, entry: FileEntry) -> str:
-    return os.path.join(reader.directory, entry.path)
+def _files(reader: SetReader, artefact: Artefact) -> list[tuple[str, str]]:
+    """Name in the set, and path where it can be read, of every file of a directory."""
+    if not artefact.encrypted:
+        return [(entry.path, os.path.join(reader.directory, entry.path)) for entry in artefact.files]
+    directory = reader.path(artefact)
+    return [(f"{artefact.path}/{os.path.relpath(path, directory)}", path) for path in files_below(directory)]
 
 
-def _count_lines(path: str) -> int:
-    """Lines of a file that may be compressed; every byte is decompressed."""
+def _count_lines(path: str, name: str, filters: Sequence[Command] = ()) -> int:
+    """Lines of a file that may be compressed; every byte is decompressed.
+
+    Args:
+        path: the file.
+        name: its name, which says whether it is compressed.
+        filters: programs that it has to pass before.
+    """
     newlines = 0
 
     def observe(chunk: bytes) -> None:
         nonlocal newlines
         newlines += chunk.count(b"\n")
 
+    commands = [*filters, *([Command([find_program("zstd"), "-dcq"])] if name.endswith(_ZSTD) else [])]
     with open(path, "rb") as source:
-        if path.endswith(_ZSTD):
-            pipe([Command([find_program("zstd"), "-dcq"])], source=source, observe=observe)
+        if commands:
+            pipe(commands, source=source, observe=observe)
         else:
             for chunk in chunks(source):
                 observe(chunk)
@@ -140,8 +164,7 @@ def _text(reader: SetReader, artefact: Artefact) -> list[str]:
 
 def _stream(reader: SetReader, artefact: Artefact) -> list[str]:
     """Decompress what is too large for the memory."""
-    for entry in artefact.files:
-        _count_lines(_file_path(reader, entry))
+    _count_lines(reader.stored(artefact), artefact.path, reader.filters(artefact))
     return []
 
 
@@ -150,9 +173,9 @@ def _pg_directory(reader: SetReader, artefact: Artefact) -> list[str]:
     written_by = str(artefact.details.get("pg_dump", reader.manifest.server_version))
     pg_restore = choose(major_of(written_by)).path("pg_restore")
     pipe([Command([pg_restore, "--list", "--format=directory", "--", reader.path(artefact)])])
-    for entry in artefact.files:
-        if entry.path.endswith(_ZSTD):
-            _count_lines(_file_path(reader, entry))
+    for name, path in _files(reader, artefact):
+        if name.endswith(_ZSTD):
+            _count_lines(path, name)
     return []
 
 
@@ -160,11 +183,11 @@ def _mysql_tables(reader: SetReader, artefact: Artefact) -> list[str]:
     """Every file is decompressed; a table's lines are compared with the rows that were recorded."""
     rows = _recorded_rows(artefact)
     problems = []
-    for entry in artefact.files:
-        found = _count_lines(_file_path(reader, entry))
-        wanted = rows.get(entry.path)
+    for name, path in _files(reader, artefact):
+        found = _count_lines(path, name)
+        wanted = rows.get(name)
         if wanted is not None and found != wanted:
-            problems.append(f"{entry.path} holds {found} rows instead of {wanted}")
+            problems.append(f"{name} holds {found} rows instead of {wanted}")
     return problems
 
 
@@ -180,14 +203,12 @@ def _recorded_rows(artefact: Artefact) -> Mapping[str, int]:
 
 def _tar(reader: SetReader, artefact: Artefact) -> list[str]:
     """The archive is listed to its end."""
-    tar = find_program("tar")
-    for entry in artefact.files:
-        path = _file_path(reader, entry)
-        commands = [Command([tar, "--list", "--file=-", "--quoting-style=escape"])]
-        if path.endswith(_ZSTD):
-            commands.insert(0, Command([find_program("zstd"), "-dcq"]))
-        with open(path, "rb") as source:
-            pipe(commands, source=source)
+    commands = reader.filters(artefact)
+    if artefact.path.endswith(_ZSTD):
+        commands.append(Command([find_program("zstd"), "-dcq"]))
+    commands.append(Command([find_program("tar"), "--list", "--file=-", "--quoting-style=escape"]))
+    with open(reader.stored(artefact), "rb") as source:
+        pipe(commands, source=source)
     return []
 
 

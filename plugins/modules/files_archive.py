@@ -64,6 +64,7 @@ extends_documentation_fragment:
   - vya.backupdb._attributes.sets
   - vya.backupdb._attributes.progress
   - vya.backupdb._repository
+  - vya.backupdb._keys.recipients
   - vya.backupdb._progress
   - vya.backupdb._progress.jobs
 attributes:

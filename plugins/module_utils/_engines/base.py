@@ -35,6 +35,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._model import (
     InstanceInfo,
     Manifest,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._process import Command
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import COUNTS, Proof
 
@@ -47,6 +48,10 @@ class ArtefactWriter(Protocol):
 
     def create_file(self, kind: str, name: str, suffix: str) -> str:
         """Make an empty file, mode 0600, for an artefact; returns its absolute path."""
+
+    @property
+    def filters(self) -> list[Command]:
+        """Programs that what goes into such a file has to pass, after its compressor."""
 
     def finish(
         self,
@@ -68,7 +73,13 @@ class ArtefactReader(Protocol):
         """What the set holds."""
 
     def path(self, artefact: Artefact) -> str:
-        """Absolute path of an artefact."""
+        """Absolute path of an artefact, where it can be read; one that is encrypted is decrypted."""
+
+    def stored(self, artefact: Artefact) -> str:
+        """Absolute path of an artefact as it lies in the set."""
+
+    def filters(self, artefact: Artefact) -> list[Command]:
+        """Programs that what is stored has to pass before it can be read."""
 
     def verify(self, artefact: Artefact) -> None:
         """Make sure that every file of an artefact is there, with its size and SHA-256; raises DamagedSet."""

@@ -41,6 +41,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.walk import FI
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
 from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, Process, find_program, start
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._sink import Sink
 
 _BATCH = 256
 
@@ -119,7 +120,7 @@ class _Archiver:
         counts: list[PatternPlan] = []
         details: list[dict[str, Any]] = []
         listing_path = self._writer.create_file("proof", "proof", ".jsonl.zst")
-        with ListingWriter(listing_path, self._request.compression_level) as listing:
+        with ListingWriter(listing_path, self._request.compression_level, self._writer.filters) as listing:
             for pattern in self._request.patterns():
                 found, segments, artefact = self._pattern(pattern, listing)
                 counts.append(found)
@@ -206,45 +207,33 @@ class _Archiver:
             yield b"\0".join(batch) + b"\0"
 
     def _stream(self, pattern: str, path: str, names: Iterator[bytes], recorder: Recorder) -> None:
-        """Let tar read, zstd compress, and look at what passes between them."""
+        """Let tar read, zstd compress and age encrypt, and look at what passes behind tar."""
         complaints = tartool.Complaints(self._omissions, self._reporter)
         with contextlib.ExitStack() as stack:
             target = stack.enter_context(open(path, "r+b"))
-            zstd = stack.enter_context(
-                start(
-                    Command(
-                        [
-                            find_program("zstd"),
-                            f"-{self._request.compression_level}",
-                            f"-T{_threads(self._request.jobs)}",
-                            *("-q", "-c"),
-                        ]
-                    ),
-                    stdin=PIPE,
-                    stdout=target,
-                )
-            )
+            level, threads = self._request.compression_level, _threads(self._request.jobs)
+            zstd = Command([find_program("zstd"), f"-{level}", f"-T{threads}", "-q", "-c"])
+            sink = stack.enter_context(Sink([zstd, *self._writer.filters], target))
             tar = stack.enter_context(
                 start(tartool.create_command(), stdin=PIPE, stdout=PIPE, on_stderr=complaints.feed)
             )
             feeder = _Feeder(names, tar)
             feeder.start()
             try:
-                self._copy(pattern, tar, zstd, recorder)
+                self._copy(pattern, tar, sink, recorder)
             except BrokenPipeError:
-                # zstd has ended; its exit code says why.
+                # A program has ended; its exit code says why.
                 with _explaining():
-                    zstd.wait()
+                    sink.wait()
                 raise
             feeder.finish()
             recorder.finish()
             complaints.finish(tar)
-            zstd.stdin.close()
             with _explaining():
-                zstd.wait()
+                sink.close()
 
-    def _copy(self, pattern: str, tar: Process, zstd: Process, recorder: Recorder) -> None:
-        source, target = tar.stdout.fileno(), zstd.stdin.fileno()
+    def _copy(self, pattern: str, tar: Process, sink: Sink, recorder: Recorder) -> None:
+        source, target = tar.stdout.fileno(), sink.stdin.fileno()
         for descriptor in (source, target):
             tartool.widen(descriptor)
         text = f"archiving {shown(pattern)}"

@@ -4,7 +4,7 @@
 
 """Extracting an archive into a directory of our own. Private to this collection.
 
-zstd decompresses, this process watches, tar writes. Small files keep one tar busy for longer than anything else takes, so
+age decrypts what is encrypted, zstd decompresses, this process watches, tar writes. Small files keep one tar busy for longer than anything else takes, so
 that several of them share the work: each gets an archive of its own, made of some of the members.
 """
 
@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from typing import Optional, Union
+from typing import BinaryIO, Optional, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, ProcessError
@@ -26,7 +26,14 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.guard import G
 from ansible_collections.vya.backupdb.plugins.module_utils._files.place import make_like
 from ansible_collections.vya.backupdb.plugins.module_utils._files.plan import ArchivePlan
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
-from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, Process, find_program, start
+from ansible_collections.vya.backupdb.plugins.module_utils._process import (
+    PIPE,
+    Command,
+    Process,
+    find_program,
+    start,
+    wait_for_chain,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 _SAID = 20
@@ -107,23 +114,22 @@ class Extractor:
 
     def _run(self, archive: ArchivePlan, artefact: Artefact, directory: bytes, lanes: int) -> None:
         with contextlib.ExitStack() as stack:
-            source = stack.enter_context(open(self._reader.path(artefact), "rb"))
-            zstd = stack.enter_context(
-                start(Command([find_program("zstd"), "-d", "-q", "-c"]), stdin=source, stdout=PIPE)
-            )
+            source = stack.enter_context(open(self._reader.stored(artefact), "rb"))
+            chain = self._unpacking(stack, artefact, source)
+            unpacked = chain[-1].stdout
             command = tartool.extract_command(
                 to_text(directory), self._numeric_owner, bool(artefact.details.get("acls", True))
             )
             tars = [
                 stack.enter_context(start(command, stdin=PIPE, on_stderr=self._say)) for _lane in range(max(1, lanes))
             ]
-            for descriptor in (zstd.stdout.fileno(), *(tar.stdin.fileno() for tar in tars)):
+            for descriptor in (unpacked.fileno(), *(tar.stdin.fileno() for tar in tars)):
                 tartool.widen(descriptor)
             above = [to_bytes(item["path"])[1:] for item in artefact.details.get("above", ())]
             sinks = [_Sink(tar.stdin.fileno()) for tar in tars]
             watch = Guard(archive.decisions, [sink.write for sink in sinks] if lanes else (), above)
             try:
-                self._copy(archive.pattern, watch, zstd.stdout.fileno(), None if lanes else tars[0].stdin.fileno())
+                self._copy(archive.pattern, watch, unpacked.fileno(), None if lanes else tars[0].stdin.fileno())
                 for sink, tar in zip(sinks, tars):
                     sink.flush()
                     tar.stdin.close()
@@ -132,14 +138,25 @@ class Extractor:
                 _wait_for_ended(tars)
                 raise
             try:
-                zstd.wait()
+                wait_for_chain(chain)
             except ProcessError as error:
                 raise DamagedSet(
-                    f"The archive of {archive.pattern} cannot be decompressed: {error.message}",
+                    f"The archive of {archive.pattern} cannot be unpacked: {error.message}",
                     "restore another set, or a copy of this one",
                 ) from error
             for tar in tars:
                 tar.wait()
+
+    def _unpacking(self, stack: contextlib.ExitStack, artefact: Artefact, source: BinaryIO) -> list[Process]:
+        """Start what decrypts, if need be, and decompresses; the last one's output is the archive."""
+        chain: list[Process] = []
+        for command in (*self._reader.filters(artefact), Command([find_program("zstd"), "-d", "-q", "-c"])):
+            stdin = chain[-1].stdout if chain else source
+            process = stack.enter_context(start(command, stdin=stdin, stdout=PIPE))
+            # Only the reader may hold this end, or the writer would not see the reader's death.
+            stdin.close()
+            chain.append(process)
+        return chain
 
     def _copy(self, pattern: str, watch: Guard, source: int, target: Optional[int]) -> None:
         """Let the archive pass.

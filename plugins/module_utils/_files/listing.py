@@ -12,7 +12,7 @@ what an archive holds, ``{"segment": …}`` a part of it in one order (see ``wal
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
@@ -22,6 +22,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     RepositoryError,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, find_program, start
+from ansible_collections.vya.backupdb.plugins.module_utils._sink import Sink
 
 FORMAT = "vya.backupdb.files"
 VERSION = 1
@@ -44,12 +45,13 @@ class ListingWriter:
     Args:
         path: an existing, empty file.
         level: of zstd.
+        filters: programs that it has to pass afterwards.
     """
 
-    def __init__(self, path: str, level: int) -> None:
+    def __init__(self, path: str, level: int, filters: Sequence[Command] = ()) -> None:
         command = Command([find_program("zstd"), f"-{level}", "-q", "-c"])
         with open(path, "r+b") as target:
-            self._process = start(command, stdin=PIPE, stdout=target)
+            self._sink = Sink([command, *filters], target)
         self._lines: list[str] = []
         self._length = 0
         self.write(encode({"format": FORMAT, "version": VERSION}) + "\n")
@@ -66,8 +68,8 @@ class ListingWriter:
         self._lines.clear()
         self._length = 0
         try:
-            self._process.stdin.write(data)
-            self._process.stdin.flush()
+            self._sink.stdin.write(data)
+            self._sink.stdin.flush()
         except BrokenPipeError:
             # zstd has ended; its exit code says why.
             self._wait()
@@ -75,7 +77,7 @@ class ListingWriter:
 
     def _wait(self) -> None:
         try:
-            self._process.wait()
+            self._sink.wait()
         except ProcessError as error:
             raise explained(error) from error
 
@@ -86,14 +88,14 @@ class ListingWriter:
             BackupError: zstd failed.
         """
         self._flush()
-        self._process.stdin.close()
+        self._sink.stdin.close()
         self._wait()
 
     def __enter__(self) -> ListingWriter:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._process.end()
+        self._sink.__exit__()
 
 
 def explained(error: ProcessError) -> BackupError:

@@ -56,6 +56,8 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
     "staging": {"type": "path"},
 }
 
+RECIPIENTS: Mapping[str, Mapping[str, Any]] = {"recipients": {"type": "list", "elements": "str", "default": []}}
+
 PROGRESS: Mapping[str, Mapping[str, Any]] = {"progress_file": {"type": "path"}}
 
 JOBS: Mapping[str, Mapping[str, Any]] = {"jobs": {"type": "int"}}

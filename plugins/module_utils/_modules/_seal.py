@@ -12,15 +12,25 @@ import errno
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._age import recipients_from
+from ansible_collections.vya.backupdb.plugins.module_utils._codec import SUFFIX, write_json
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted, RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._hidden import (
+    DETAILS,
+    INSTRUCTIONS,
+    hidden_part,
+    readable_part,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import README
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifest, set_id_at
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._readme import readme
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import human_bytes, lines
+from ansible_collections.vya.backupdb.plugins.module_utils._process import pipe
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
 from ansible_collections.vya.backupdb.plugins.module_utils._set_writer import SetWriter
 
@@ -89,14 +99,73 @@ def explaining_full_disk(repository: Repository) -> Iterator[None]:
         raise
 
 
-def with_readme(writer: SetWriter, manifest: Manifest, instructions: str) -> Manifest:
-    """Write RESTORE.md and return the manifest with it."""
+def recipients_of(request: Request) -> tuple[str, ...]:
+    """The public keys that a set is to be encrypted to, each tried with age; warns where one loss would lose every backup.
+
+    Raises:
+        UsageError: one of them is malformed.
+        MissingProgram: age is absent.
+    """
+    recipients = recipients_from(request.params["recipients"])
+    if len(recipients) == 1:
+        request.reporter.warn(
+            "The backup is encrypted to one key only: with that key every backup is lost. What to do: make a recovery key"
+            " (age-keygen), keep its private part offline and away from the hosts that are backed up, and add its public"
+            " part to backupdb_recipients."
+        )
+    return recipients
+
+
+def room_while_encrypting(estimated: int, sizes: Iterable[int], jobs: int, recipients: Sequence[str]) -> int:
+    """Bytes that a set needs while it is made: directories are there twice while they are encrypted, some at a time.
+
+    Args:
+        estimated: bytes of the set.
+        sizes: of the databases on the server, by which the set's bytes are shared out among them.
+        jobs: how many may be encrypted at a time.
+        recipients: none if the set is not encrypted.
+    """
+    by_size = sorted(sizes, reverse=True)
+    total = sum(by_size)
+    return estimated + (estimated * sum(by_size[:jobs]) // total if recipients and total else 0)
+
+
+def seal(writer: SetWriter, manifest: Manifest, instructions: str, secret: bool) -> tuple[Manifest, str]:
+    """Write RESTORE.md, and what is hidden of an encrypted set, and let the set appear.
+
+    Args:
+        writer: of the set.
+        manifest: the whole one.
+        instructions: the engine's part of RESTORE.md.
+        secret: that part tells about contents; of an encrypted set it is encrypted too.
+
+    Returns:
+        What everybody may read of the manifest, and the path of the set.
+
+    Raises:
+        RepositoryError: something could not be written; the set does not exist then.
+    """
+    if writer.recipients:
+        path = writer.create_file(DETAILS, DETAILS, ".json" + SUFFIX["zstd"])
+        write_json(path, hidden_part(manifest), filters=writer.filters)
+        writer.finish(DETAILS, DETAILS, "json", "zstd")
+        if secret:
+            path = writer.create_file(INSTRUCTIONS, INSTRUCTIONS, ".md")
+            with open(path, "r+b") as target:
+                pipe(writer.filters, source=[_encoded(instructions)], target=target)
+            writer.finish(INSTRUCTIONS, INSTRUCTIONS, "text", "none")
+            instructions = ""
+        manifest = readable_part(dataclasses.replace(manifest, artefacts=writer.artefacts), writer.recipients)
     stem, _dot, suffix = README.partition(".")
-    path = writer.create_file("readme", stem, "." + suffix)
-    with open(path, "wb") as stream:
-        stream.write(readme(manifest, instructions).encode("utf-8", "surrogateescape"))
-    writer.finish("readme", stem, "text", "none")
-    return dataclasses.replace(manifest, artefacts=writer.artefacts)
+    with open(writer.create_file("readme", stem, "." + suffix, readable=True), "wb") as stream:
+        stream.write(_encoded(readme(manifest, instructions)))
+    made = writer.finish("readme", stem, "text", "none")
+    manifest = dataclasses.replace(manifest, artefacts=(*manifest.artefacts, made))
+    return manifest, writer.seal(manifest)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def set_ids(repository: Repository, params: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -24,6 +25,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
     JOBS,
     ONE_WAY,
     PROGRESS,
+    RECIPIENTS,
     REPOSITORY,
     connection_from,
     jobs_from,
@@ -39,11 +41,13 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._results imp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._seal import (
     describe_host,
     explaining_full_disk,
+    recipients_of,
+    room_while_encrypting,
     run_id_from,
+    seal,
     set_ids,
     sets_diff,
     space_problem,
-    with_readme,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import COUNTS, LEVELS
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
@@ -56,6 +60,7 @@ SPEC = Spec(
         **REPOSITORY,
         **JOBS,
         **PROGRESS,
+        **RECIPIENTS,
         "databases": {"type": "list", "elements": "str", "default": ["*"]},
         "exclude_databases": {"type": "list", "elements": "str", "default": []},
         "compression_level": {"type": "int", "default": 3},
@@ -75,6 +80,7 @@ def run(request: Request) -> dict[str, Any]:
     params = request.params
     names_from(params)
     wanted = _backup_request(request)
+    recipients = recipients_of(request)
     repository = Repository(params["repository"])
     with engine_for(params["engine"], connection_from(params), request.reporter) as engine:
         request.reporter.phase("plan")
@@ -82,21 +88,23 @@ def run(request: Request) -> dict[str, Any]:
         plan = engine.plan_backup(wanted)
         for text in plan.warnings:
             request.reporter.warn(text)
-        problems = [*plan.problems, space_problem(repository, plan.estimated_bytes)]
+        sizes = [item.size for item in plan.databases]
+        needed = room_while_encrypting(plan.estimated_bytes, sizes, wanted.jobs, recipients)
+        problems = [*plan.problems, space_problem(repository, needed)]
         refuse(
             "The backup is not possible:", [text for text in problems if text], "solve what is listed, then run again"
         )
         result: dict[str, Any] = {
             "changed": True,
             "run_id": run_id_from(params),
-            "estimated_bytes": plan.estimated_bytes,
+            "estimated_bytes": needed,
             "databases": [{"name": item.name, "size": item.size} for item in plan.databases[:LIMIT]],
         }
         before = set_ids(repository, params) if request.diff else []
         if request.check:
             after = "the new set"
         else:
-            result.update(_dump(request, repository, engine, wanted, plan, result["run_id"]))
+            result.update(_dump(request, repository, engine, wanted, plan, result["run_id"], recipients))
             after = result["set"]["id"]
         if request.diff:
             result["diff"] = sets_diff(repository, params, before, after)
@@ -119,11 +127,18 @@ def _backup_request(request: Request) -> BackupRequest:
 
 
 def _dump(
-    request: Request, repository: Repository, engine: Engine, wanted: BackupRequest, plan: BackupPlan, run_id: str
+    request: Request,
+    repository: Repository,
+    engine: Engine,
+    wanted: BackupRequest,
+    plan: BackupPlan,
+    run_id: str,
+    recipients: Sequence[str],
 ) -> dict[str, Any]:
     params, reporter = request.params, request.reporter
     started = datetime.now(timezone.utc)
-    with repository.begin(params["source"], params["instance"]) as writer, explaining_full_disk(repository):
+    begun = repository.begin(params["source"], params["instance"], recipients=recipients)
+    with begun as writer, explaining_full_disk(repository):
         outcome = engine.backup(wanted, plan, writer)
         for text in outcome.omissions:
             reporter.warn(text)
@@ -152,8 +167,7 @@ def _dump(
             phases=dict(reporter.phases),
             details=outcome.details,
         )
-        manifest = with_readme(writer, manifest, engine.restore_instructions(manifest))
-        path = writer.seal(manifest)
+        manifest, path = seal(writer, manifest, engine.restore_instructions(manifest), secret=True)
     stored = stored_bytes(manifest.artefacts, "database")
     return {
         "set": set_summary(manifest, path),
@@ -168,9 +182,9 @@ def _dump(
 
 def _write_small_artefacts(writer: SetWriter, outcome: BackupOutcome, level: int) -> None:
     suffix = SUFFIX["zstd"]
-    write_bytes(writer.create_file("roles", "roles", ".sql" + suffix), outcome.roles_sql, level)
+    write_bytes(writer.create_file("roles", "roles", ".sql" + suffix), outcome.roles_sql, level, writer.filters)
     writer.finish("roles", "roles", "sql", "zstd")
-    write_json(writer.create_file("settings", "settings", ".json" + suffix), outcome.settings, level)
+    write_json(writer.create_file("settings", "settings", ".json" + suffix), outcome.settings, level, writer.filters)
     writer.finish("settings", "settings", "json", "zstd")
-    write_json(writer.create_file("proof", "proof", ".json" + suffix), outcome.proof.to_json(), level)
+    write_json(writer.create_file("proof", "proof", ".json" + suffix), outcome.proof.to_json(), level, writer.filters)
     writer.finish("proof", "proof", "json", "zstd")

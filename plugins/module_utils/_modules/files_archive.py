@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -21,6 +22,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifes
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     JOBS,
     PROGRESS,
+    RECIPIENTS,
     REPOSITORY,
     jobs_from,
     names_from,
@@ -35,11 +37,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._results imp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._seal import (
     describe_host,
     explaining_full_disk,
+    recipients_of,
     run_id_from,
+    seal,
     set_ids,
     sets_diff,
     space_problem,
-    with_readme,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
@@ -52,6 +55,7 @@ SPEC = Spec(
         **REPOSITORY,
         **JOBS,
         **PROGRESS,
+        **RECIPIENTS,
         "paths": {"type": "list", "elements": "str", "required": True},
         "exclude": {"type": "list", "elements": "str", "default": []},
         "allow_missing": {"type": "bool", "default": False},
@@ -73,6 +77,7 @@ def run(request: Request) -> dict[str, Any]:
     names_from(params)
     if not 1 <= params["compression_level"] <= 19:
         raise UsageError(f"compression_level is {params['compression_level']}.", "give a number from 1 to 19")
+    recipients = recipients_of(request)
     repository = Repository(params["repository"])
     wanted = FilesRequest(
         paths=tuple(params["paths"]),
@@ -105,7 +110,7 @@ def run(request: Request) -> dict[str, Any]:
     before = set_ids(repository, params) if request.diff else []
     after = "the new set"
     if not request.check:
-        result.update(_archive(request, repository, wanted, plan, result["run_id"]))
+        result.update(_archive(request, repository, wanted, plan, result["run_id"], recipients))
         after = result["set"]["id"]
     if request.diff:
         result["diff"] = sets_diff(repository, params, before, after)
@@ -113,11 +118,17 @@ def run(request: Request) -> dict[str, Any]:
 
 
 def _archive(
-    request: Request, repository: Repository, wanted: FilesRequest, plan: FilesPlan, run_id: str
+    request: Request,
+    repository: Repository,
+    wanted: FilesRequest,
+    plan: FilesPlan,
+    run_id: str,
+    recipients: Sequence[str],
 ) -> dict[str, Any]:
     params, reporter = request.params, request.reporter
     started = datetime.now(timezone.utc)
-    with repository.begin(params["source"], params["instance"]) as writer, explaining_full_disk(repository):
+    begun = repository.begin(params["source"], params["instance"], recipients=recipients)
+    with begun as writer, explaining_full_disk(repository):
         reporter.phase("archive")
         outcome = archive(wanted, plan, writer, reporter)
         for text in outcome.warnings:
@@ -144,8 +155,7 @@ def _archive(
             phases=dict(reporter.phases),
             details=outcome.details,
         )
-        manifest = with_readme(writer, manifest, restore_instructions(manifest))
-        path = writer.seal(manifest)
+        manifest, path = seal(writer, manifest, restore_instructions(manifest), secret=False)
     stored = stored_bytes(manifest.artefacts, "archive")
     return {
         "set": set_summary(manifest, path),
