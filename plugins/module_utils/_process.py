@@ -39,6 +39,7 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Where a program comes from, for the message that says that it is absent: program -> package on Debian.
 PACKAGES = {
     "setpriv": "util-linux",
+    "timeout": "coreutils",
     "tar": "tar",
     "zstd": "zstd",
     "age": "age",
@@ -287,12 +288,7 @@ def start(
     Raises:
         MissingProgram: the program, or setpriv, does not exist.
     """
-    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    environment.setdefault("PATH", _SYSTEM_PATH)
-    environment["HOME"] = command.account.home if command.account else os.path.expanduser("~")
-    environment["LC_ALL"] = "C.UTF-8"
-    environment.update(command.env)
-    environment.update(command.secret_env)
+    environment = _environment(command)
     # setpriv leaves by exec: no process of its own stays between us and the program.
     prefix = [find_program("setpriv"), "--pdeathsig", "KILL"]
     if command.account is not None and command.account.uid != os.geteuid():
@@ -321,6 +317,66 @@ def start(
 
 
 PIPE = subprocess.PIPE
+
+
+def _environment(command: Command) -> dict[str, str]:
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment.setdefault("PATH", _SYSTEM_PATH)
+    environment["HOME"] = command.account.home if command.account else os.path.expanduser("~")
+    environment["LC_ALL"] = "C.UTF-8"
+    environment.update(command.env)
+    environment.update(command.secret_env)
+    return environment
+
+
+class Launched:
+    """A program that outlives this process."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        self._popen = popen
+
+    @property
+    def pid(self) -> int:
+        """Process id of what watches over the program; it leads the process group of both."""
+        return self._popen.pid
+
+    def poll(self) -> Optional[int]:
+        """The exit code, or None while it runs."""
+        return self._popen.poll()
+
+
+def launch(command: Command, log: str, seconds: int, last_signal: str = "TERM") -> Launched:
+    """Start a program that goes on when this process has ended, for a limited time.
+
+    Unlike with :func:`start` an account that it acts as gets no rights beyond its own. It has no terminal, and what it
+    prints goes to a file. The program ``timeout`` of coreutils watches over it.
+
+    Args:
+        command: what to start.
+        log: the file that its output is appended to.
+        seconds: how long it may run.
+        last_signal: name of the signal that it gets then; half a minute later it is killed.
+
+    Raises:
+        MissingProgram: setpriv or timeout does not exist.
+    """
+    prefix: list[str] = []
+    if command.account is not None and command.account.uid != os.geteuid():
+        ids = [f"--reuid={command.account.uid}", f"--regid={command.account.gid}", "--init-groups"]
+        prefix = [find_program("setpriv"), *ids, "--"]
+    watcher = [find_program("timeout"), f"--signal={last_signal}", "--kill-after=30", str(seconds)]
+    with open(log, "ab") as output:
+        # For the same reasons as in start().
+        popen = subprocess.Popen(  # pylint: disable=ansible-bad-function
+            [*prefix, *watcher, *command.argv],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=_environment(command),
+            cwd=command.cwd,
+            start_new_session=True,
+        )
+    return Launched(popen)
 
 
 def run(command: Command, data: Optional[bytes] = None, timeout: Optional[float] = None) -> Completed:

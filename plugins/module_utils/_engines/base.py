@@ -292,6 +292,19 @@ class Engine(abc.ABC):
         """The proof of some databases, as the server is now; with the roles and grants of the server if asked."""
 
     @abc.abstractmethod
+    def ask(self, database: str, statement: str, seconds: int) -> Sequence[Sequence[Optional[str]]]:
+        """What a query returns in a database, its first rows as texts; it changes nothing.
+
+        Args:
+            database: where to ask.
+            statement: a single one; in a transaction that is read-only.
+            seconds: how long the server may take.
+
+        Raises:
+            BackupError: the server refused, or it took too long.
+        """
+
+    @abc.abstractmethod
     def restore_instructions(self, manifest: Manifest) -> str:
         """The engine's part of RESTORE.md: exact commands of standard programs, as Markdown."""
 

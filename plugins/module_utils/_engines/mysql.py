@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql import (
+    ask,
     backup,
     instructions,
     load_dump,
@@ -134,6 +135,10 @@ class MysqlEngine(Engine):
     def prove(self, databases: Sequence[str], level: str, jobs: int = 1, instance: bool = True) -> Proof:
         """The proof of some databases, as the server is now; with its accounts if asked."""
         return prove.prove(self._server, databases, level, jobs, instance)
+
+    def ask(self, database: str, statement: str, seconds: int) -> Sequence[Sequence[Optional[str]]]:
+        """What a query returns in a database; it changes nothing."""
+        return ask.ask(self._server, database, statement, seconds)
 
     def restore_instructions(self, manifest: Manifest) -> str:
         """The engine's part of RESTORE.md."""

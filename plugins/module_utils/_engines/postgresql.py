@@ -427,6 +427,12 @@ class PostgresqlEngine(Engine):
             databases={database.name: items for database, items in zip(chosen, proven)},
         )
 
+    def ask(self, database: str, statement: str, seconds: int) -> Sequence[Sequence[Optional[str]]]:
+        """What a query returns in a database; it changes nothing."""
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.ask import ask
+
+        return ask(self._access, database, statement, seconds)
+
     def restore_instructions(self, manifest: Manifest) -> str:
         """The engine's part of RESTORE.md."""
         return restore_instructions(manifest)
