@@ -90,6 +90,19 @@ attributes:
       - vya.backupdb.keys
 """
 
+    ACTION = r"""
+options: {}
+attributes:
+  action:
+    description: Has an action plugin of the same name.
+    support: full
+    details:
+      - It keeps private keys off the disks of the target.
+  async:
+    description: Supports C(async) of the task.
+    support: full
+"""
+
     PROGRESS = r"""
 options: {}
 attributes:

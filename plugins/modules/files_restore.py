@@ -52,6 +52,7 @@ extends_documentation_fragment:
   - vya.backupdb._repository.set
   - vya.backupdb._keys
   - vya.backupdb._progress
+  - vya.backupdb._progress.jobs
 attributes:
   check_mode:
     support: full

@@ -24,6 +24,7 @@ options:
 extends_documentation_fragment:
   - vya.backupdb._attributes
   - vya.backupdb._attributes.all
+  - vya.backupdb._attributes.action
   - vya.backupdb._connection
   - vya.backupdb._restore
   - vya.backupdb._keys

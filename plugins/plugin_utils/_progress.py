@@ -24,6 +24,7 @@ from typing import Any, NoReturn, Optional
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.vya.backupdb.plugins.plugin_utils._keys import HandOver, keep_off_disk
 from ansible_collections.vya.backupdb.plugins.plugin_utils._lines import Lines
 
 _LIMIT_SECONDS = 30 * 24 * 3600
@@ -58,8 +59,11 @@ class LiveAction(ActionBase):
 
     With the task's own ``async``, in check mode, and with the variable ``backupdb_live_progress: false`` the module runs as
     any other.
+
+    Private keys in the option ``identity`` never reach a file of the target, however the module runs.
     """
 
+    _shows_progress = True
     _supports_async = True
     _supports_check_mode = True
 
@@ -69,19 +73,31 @@ class LiveAction(ActionBase):
         del tmp
         task_vars = task_vars or {}
         if self._runs_plainly(task_vars):
-            wrap_async = self._task.async_val and not self._connection.has_native_async
-            result.update(self._execute_module(task_vars=task_vars, wrap_async=wrap_async))
-            if not wrap_async:
-                self._remove_tmp_path(self._connection._shell.tmpdir)
+            if self._task.async_val and not self._connection.has_native_async:
+                result.update(self._run_in_background(task_vars))
+                return result
+            keep_off_disk(self)
+            result.update(self._execute_module(task_vars=task_vars))
+            self._remove_tmp_path(self._connection._shell.tmpdir)
             return result
         with _signals_raise():
             result.update(_Job(self, task_vars).run())
         return result
 
+    def _run_in_background(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Start the module; the task's own ``async`` waits for it."""
+        arguments = dict(self._task.args)
+        keys = HandOver.out_of(arguments)
+        started: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=True)
+        if keys is not None and started.get("results_file"):
+            keys.give(self, str(started["results_file"]))
+        return started
+
     def _runs_plainly(self, task_vars: dict[str, Any]) -> bool:
         live = self._templar.template(task_vars.get("backupdb_live_progress", True))
         return bool(
-            self._task.async_val
+            not self._shows_progress
+            or self._task.async_val
             or self._task.check_mode
             or self._connection.always_pipeline_modules
             or str(live).lower() in ("false", "no", "0")
@@ -104,6 +120,7 @@ class _Job:
         self.results_file = ""
         self.progress_file = ""
         self.own_progress_file = False
+        self.keys: Optional[HandOver] = None
         self.pid: Optional[int] = None
 
     def run(self) -> dict[str, Any]:
@@ -113,6 +130,8 @@ class _Job:
             return self._stripped(started)
         finished = False
         try:
+            if self.keys is not None:
+                self.keys.give(self.action, self.results_file)
             self._watch()
             result = self._read_result() or self._wait_for_result()
             finished = True
@@ -127,6 +146,7 @@ class _Job:
     def _start(self) -> dict[str, Any]:
         task = self.action._task
         arguments = dict(task.args)
+        self.keys = HandOver.out_of(arguments)
         name = f"backupdb-{secrets.token_hex(8)}.progress"
         if arguments.get("progress_file"):
             self.progress_file = str(arguments["progress_file"])
@@ -269,6 +289,8 @@ class _Job:
         arguments = result.get("invocation", {}).get("module_args", {})
         if self.own_progress_file and "progress_file" in arguments:
             arguments["progress_file"] = None
+        if self.keys is not None and "identity_pipe" in arguments:
+            arguments["identity_pipe"] = None
         return result
 
 

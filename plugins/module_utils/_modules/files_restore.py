@@ -18,10 +18,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.plan import (
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._files.restore import restore
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
+    JOBS,
     KEYS,
     PROGRESS,
     REPOSITORY,
     SET,
+    jobs_from,
     keys_from,
     names_from,
 )
@@ -35,6 +37,7 @@ SPEC = Spec(
         **REPOSITORY,
         **SET,
         **KEYS,
+        **JOBS,
         **PROGRESS,
         "root": {"type": "path", "default": "/"},
         "patterns": {"type": "list", "elements": "str", "default": []},
@@ -71,6 +74,7 @@ def _restore(request: Request, reader: SetReader) -> dict[str, Any]:
         patterns=tuple(params["patterns"]),
         if_exists=params["if_exists"],
         numeric_owner=params["numeric_owner"],
+        jobs=jobs_from(params),
     )
     reporter.phase("plan")
     plan = plan_restore(wanted, reader)

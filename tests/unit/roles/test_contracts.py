@@ -45,7 +45,17 @@ def test_instances_are_the_same_in_every_role() -> None:
         assert other == first
 
 
-@pytest.mark.parametrize("option", ["backupdb_repository", "backupdb_set", "backupdb_rebuild_from", "backupdb_jobs"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        "backupdb_repository",
+        "backupdb_set",
+        "backupdb_rebuild_from",
+        "backupdb_jobs",
+        "backupdb_identity",
+        "backupdb_staging",
+    ],
+)
 def test_shared_variables_have_the_same_text(option: str) -> None:
     texts = [
         {key: value for key, value in described.items() if key not in FREE}
@@ -59,6 +69,7 @@ def test_an_instance_takes_the_options_of_its_modules() -> None:
     options = set(described["options"])
     assert set(CONNECTION) <= options
     own = {"repository", "source", "instance", "set", "progress_file", "run_id", "patterns", "root", "if_exists"}
+    own |= {"recipients", "identity", "identity_pipe", "staging"}
     for module in (dump, files_archive, files_restore):
         assert set(module.SPEC.options) - own <= options
     for name, option in CONNECTION.items():
