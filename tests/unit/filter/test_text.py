@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.vya.backupdb.plugins.filter.connection_options import connection_options
+from ansible_collections.vya.backupdb.plugins.filter.key_options import key_options
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import CONNECTION
 from ansible_collections.vya.backupdb.plugins.plugin_utils._text import KINDS, age, duration, size, table, width
 
@@ -143,3 +144,11 @@ def test_every_filter_is_found_under_its_file_name() -> None:
 def test_documented_kinds_are_those_there_are() -> None:
     text = (CHECKOUT / "plugins" / "filter" / "text_table.py").read_text()
     assert f"choices: [{', '.join(KINDS)}]" in text
+
+
+def test_key_options_are_those_that_say_something() -> None:
+    assert key_options([]) == {} == key_options("")
+    assert key_options("AGE-SECRET-KEY-1", staging="/srv") == {"identity": ["AGE-SECRET-KEY-1"], "staging": "/srv"}
+    assert key_options(["one", " ", "two"]) == {"identity": ["one", "two"]}
+    with pytest.raises(AnsibleFilterError, match="backupdb_identity"):
+        key_options({"key": "one"})
