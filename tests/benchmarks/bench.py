@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,6 +59,12 @@ class Bench:
     def no_peers(self) -> str | None:
         """Why other collections do not take part, or None."""
         return None if self.settings.peers else NO_PEERS
+
+    @cached_property
+    def recipients(self) -> list[str]:
+        """Two public keys of age; their private keys are thrown away."""
+        made = [subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout for _key in range(2)]
+        return [line.rpartition(" ")[2] for text in made for line in text.splitlines() if "public key" in line]
 
     @property
     def repository(self) -> Path:

@@ -22,6 +22,7 @@ DIRECTORY_GZIP = f"pg_dump -Fd -j{JOBS}, default gzip"
 MODULE = "community.postgresql.postgresql_db, .sql.gz"
 OURS = "vya.backupdb.backup"
 CONTENT = "vya.backupdb.backup, proof: content"
+ENCRYPTED = "vya.backupdb.backup, encrypted to two keys"
 
 PSQL = "gunzip piped to psql"
 RESTORE = f"pg_restore -j{JOBS} of an uncompressed directory"
@@ -102,8 +103,8 @@ def dump(bench: Bench, source: BenchPostgres) -> Table:
         )
         return Outcome(size=target.stat().st_size)
 
-    def ours(label: str, level: str) -> Outcome:
-        return bench.backup({**source.login(), "databases": [DATABASE], "proof": level}, label)
+    def ours(label: str, level: str, **more: object) -> Outcome:
+        return bench.backup({**source.login(), "databases": [DATABASE], "proof": level}, label, **more)
 
     contenders = [
         Contender(GZIP, lambda: chain(tools("pg_dump", DATABASE), ["gzip", "-6"], env=tools.environment, target=file)),
@@ -121,6 +122,11 @@ def dump(bench: Bench, source: BenchPostgres) -> Table:
         Contender(MODULE, module, skip=bench.no_peers),
         Contender(OURS, lambda: ours(OURS, "counts"), prepare=bench.forget_backups),
         Contender(CONTENT, lambda: ours(CONTENT, "content"), prepare=bench.forget_backups),
+        Contender(
+            ENCRYPTED,
+            lambda: ours(ENCRYPTED, "counts", backupdb_recipients=bench.recipients),
+            prepare=bench.forget_backups,
+        ),
     ]
     results = measure(contenders, bench.settings, bench.say)
     bench.remove(file, bench.work / "peer-directory", bench.work / "module.sql.gz")
@@ -130,6 +136,7 @@ def dump(bench: Bench, source: BenchPostgres) -> Table:
         Goal("the whole run is 4 times as fast as the Ansible module", OURS, (MODULE, GZIP), faster=4),
         Goal("and stores less", OURS, (MODULE, GZIP), smaller=True),
         Goal("with proof: content the whole run takes at most 2 times the best raw pipeline", CONTENT, raw, at_most=2),
+        Goal("encryption adds at most a tenth to the whole run", ENCRYPTED, (OURS,), at_most=1.1),
         Goal("a module uses at most 150 MiB", CONTENT, memory=MEMORY),
     ]
     text = (
