@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._model import ENCRYPTED_SCHEMA_VERSION, Manifest
+from ansible_collections.vya.backupdb.plugins.module_utils._shapes import check_described
 
 #: kind and name of the artefact that holds the other part
 DETAILS = "details"
@@ -66,7 +67,7 @@ def joined(manifest: Manifest, hidden: Any) -> Manifest:
     try:
         properties: Mapping[str, Any] = dict(hidden["databases"])
         details = {(item["kind"], item["name"]): dict(item["details"]) for item in hidden["artefacts"]}
-        return dataclasses.replace(
+        whole = dataclasses.replace(
             manifest,
             details=dict(hidden["details"]),
             databases=tuple(
@@ -77,7 +78,9 @@ def joined(manifest: Manifest, hidden: Any) -> Manifest:
                 for item in manifest.artefacts
             ),
         )
+        check_described(whole)
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedSet(
             f"The encrypted part of the manifest is not one: {error}", "restore another set, or a copy of this one"
         ) from None
+    return whole

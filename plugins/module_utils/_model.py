@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._shapes import check_described, check_manifest
 
 #: Version of the manifest's format. A reader reads this and every older one, and refuses a newer one by name.
 MANIFEST_SCHEMA_VERSION = 2
@@ -277,17 +278,18 @@ class Manifest:
         if not isinstance(data, dict):
             raise DamagedSet("manifest.json does not hold an object.", "restore the set from another copy")
         version = data.get("schema_version")
-        if not isinstance(version, int):
+        if not isinstance(version, int) or isinstance(version, bool):
             raise DamagedSet("manifest.json names no schema_version.", "restore the set from another copy")
         if version > MANIFEST_SCHEMA_VERSION:
             raise DamagedSet(
                 f"The manifest has format version {version}; this collection reads up to {MANIFEST_SCHEMA_VERSION}.",
                 "use the version of vya.backupdb that wrote it, or a newer one"
-                + (f" (written by {data['collection_version']})" if data.get("collection_version") else ""),
+                + (f" (written by {_shown(data['collection_version'])})" if data.get("collection_version") else ""),
             )
         known = {item.name for item in dataclasses.fields(cls)}
         values = {key: value for key, value in data.items() if key in known}
         try:
+            check_manifest(data)
             values["databases"] = tuple(Database(**item) for item in values.get("databases", ()))
             values["artefacts"] = tuple(_artefact(item) for item in values.get("artefacts", ()))
             values["warnings"] = tuple(values.get("warnings", ()))
@@ -297,11 +299,19 @@ class Manifest:
             set_id_time(manifest.set_id)
             for moment in (manifest.started, manifest.snapshot_at, manifest.finished):
                 parse_timestamp(moment)
+            if not manifest.recipients:
+                check_described(manifest)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise DamagedSet(
-                f"manifest.json is not a valid manifest: {error}", "restore the set from another copy"
+                f"manifest.json is not a valid manifest: {_shown(error)}", "restore the set from another copy"
             ) from None
         return manifest
+
+
+def _shown(value: object) -> str:
+    """What somebody else wrote, for a message: short, and on one line."""
+    text = str(value)[:300]
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _artefact(data: Mapping[str, Any]) -> Artefact:

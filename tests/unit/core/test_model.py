@@ -38,7 +38,7 @@ def manifest() -> Manifest:
         snapshot_at=NOW,
         finished=NOW,
         collection_version="0.1.0",
-        databases=(Database("shop", 10, {"owner": "app"}),),
+        databases=(Database("shop", 10, {"owner": "app", "encoding": "UTF8", "lc_collate": "C", "lc_ctype": "C"}),),
         artefacts=(Artefact("roles", "roles", "roles.sql.zst", "sql", "zstd", (FileEntry("roles.sql.zst", 3, SHA),)),),
     )
 
@@ -56,7 +56,7 @@ def test_an_unknown_field_of_a_later_writer_is_passed_over() -> None:
 
 
 def test_a_newer_manifest_is_refused_by_name() -> None:
-    with pytest.raises(DamagedSet, match="format version 2; this collection reads up to 1") as caught:
+    with pytest.raises(DamagedSet, match="format version 3; this collection reads up to 2") as caught:
         Manifest.from_json({**manifest().to_json(), "schema_version": 3, "collection_version": "9.0.0"})
     assert "written by 9.0.0" in str(caught.value)
 
