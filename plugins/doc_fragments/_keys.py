@@ -31,6 +31,26 @@ options:
       - What is put there can be read by the module's own account alone, and is removed at the end, also after a failure.
       - The directory for temporary files (E(TMPDIR)) where it is not given.
     type: path
+  trusted_keys:
+    description:
+      - Public keys of those who may sign sets, each a line such as C(ssh-ed25519 AAAA… name). A set that is not signed by one of them, or was
+        altered or moved after it was signed, is refused.
+      - Where there are none, signatures are not asked for.
+    type: list
+    elements: str
+    default: []
+"""
+
+    TRUSTED = r"""
+options:
+  trusted_keys:
+    description:
+      - Public keys of those who may sign sets, each a line such as C(ssh-ed25519 AAAA… name). A set that is not signed by one of them, or was
+        altered or moved after it was signed, is refused.
+      - Where there are none, signatures are not asked for.
+    type: list
+    elements: str
+    default: []
 """
 
     RECIPIENTS = r"""

@@ -29,6 +29,11 @@ options:
     description: Directory for what is decrypted; empty for the one for temporary files.
     type: str
     default: ""
+  trusted:
+    description: Public keys of those who may sign sets; with none, signatures are not asked for.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -52,16 +57,23 @@ _value:
 """
 
 
-def key_options(identity: Any, staging: str = "") -> dict[str, Any]:
+def key_options(identity: Any, staging: str = "", trusted: Any = ()) -> dict[str, Any]:
     """The options by which sets are opened.
 
     Raises:
-        AnsibleFilterError: a private key is no text.
+        AnsibleFilterError: a key is no text.
     """
     keys = [identity] if isinstance(identity, str) else identity
     if not isinstance(keys, Sequence) or not all(isinstance(key, str) for key in keys):
         raise AnsibleFilterError("backupdb_identity is neither a text nor a list of texts")
-    options = {"identity": [key for key in keys if key.strip()], "staging": staging}
+    if (
+        isinstance(trusted, str)
+        or not isinstance(trusted, Sequence)
+        or not all(isinstance(key, str) for key in trusted)
+    ):
+        raise AnsibleFilterError("backupdb_trusted_keys is not a list of texts")
+    # An empty text among the trusted keys stays: it is a mistake, and not a wish to trust everybody.
+    options = {"identity": [key for key in keys if key.strip()], "staging": staging, "trusted_keys": list(trusted)}
     return {name: value for name, value in options.items() if value}
 
 

@@ -35,18 +35,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
 from ansible_collections.vya.backupdb.plugins.module_utils._model import PLAIN, Artefact, FileEntry, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, pipe
 
-#: A directory is packed without owners and rights, which mean nothing in a set; in large pieces, for the pipes.
-_PACK = (
-    "--create",
-    "--file=-",
-    "--format=gnu",
-    "--sort=name",
-    "--owner=0",
-    "--group=0",
-    "--numeric-owner",
-    "-b",
-    "512",
-)
+#: A directory is packed without owners, which mean nothing in a set. In records of the usual size: tar stops reading at the
+#: end of the one that ends the archive, and age must not still be writing then.
+_PACK = ("--create", "--file=-", "--format=gnu", "--sort=name", "--owner=0", "--group=0", "--numeric-owner")
 
 
 class SetWriter:
@@ -69,6 +60,8 @@ class SetWriter:
         self._artefacts: list[Artefact] = []
         self._guard = threading.Lock()
         self._sealed = False
+        #: SHA-256 of the manifest, hexadecimal, once the set is sealed
+        self.manifest_sha256 = ""
 
     @property
     def path(self) -> str:
@@ -193,7 +186,7 @@ class SetWriter:
                 self._remove_others({entry.path for entry in entries})
             write_new(os.path.join(self._partial, MANIFEST), data)
             sums = {entry.path: entry.sha256 for entry in entries}
-            sums[MANIFEST] = hashlib.sha256(data).hexdigest()
+            sums[MANIFEST] = self.manifest_sha256 = hashlib.sha256(data).hexdigest()
             lines = "".join(f"{sums[path]}  {path}\n" for path in sorted(sums))
             write_new(os.path.join(self._partial, SUMS), lines.encode("ascii"))
             for name in set(DIRECTORIES.values()):

@@ -108,8 +108,7 @@ def digits(value: Any) -> None:
 
 def relative(value: Any) -> None:
     """A path that stays below where it begins."""
-    text(value)
-    if not value or any(part in ("", ".", "..") for part in value.split("/")):
+    if not isinstance(value, str) or "\0" in value or any(part in ("", ".", "..") for part in value.split("/")):
         raise Misshapen(f"{value!r} leaves the set")
 
 

@@ -99,6 +99,14 @@ EXAMPLES = r"""
     databases: ["shop_*"]
     exclude_databases: ["shop_scratch_*"]
     proof: content
+
+- name: Back up to keys that this host does not have
+  vya.backupdb.dump:
+    engine: postgresql
+    repository: /var/backups/backupdb
+    source: "{{ inventory_hostname }}"
+    instance: main
+    recipients: "{{ backupdb_recipients }}"
 """
 
 RETURN = r"""
@@ -127,6 +135,11 @@ set:
       type: str
       returned: success
       sample: "2026-11-21T08:00:01Z"
+    manifest_sha256:
+      description: SHA-256 of its manifest, which M(vya.backupdb.sign) compares before it signs.
+      type: str
+      returned: success
+      sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
   sample:
     id: 20261121T080000Z
     path: /var/backups/backupdb/db1/main/20261121T080000Z

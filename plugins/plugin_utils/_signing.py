@@ -10,13 +10,20 @@ The private key never leaves this process: no module gets it, no message holds a
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import UntrustedSet, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._model import timestamp
 from ansible_collections.vya.backupdb.plugins.module_utils._signatures import (
     PublicKey,
     Signature,
     Statement,
     need_cryptography,
+    parse_signatures,
+    trusted_signature,
 )
 
 try:
@@ -90,6 +97,176 @@ class SigningKey:
 def sign_statement(key: SigningKey, statement: Statement) -> Signature:
     """A statement with its signature."""
     return Signature(key.public, statement, key.sign(statement.text.encode("ascii")))
+
+
+@dataclass
+class Decision:
+    """What is to become of a set.
+
+    Args:
+        source, instance, set_id: which one.
+        signature: what to write; None if nothing is to be written.
+        keys: fingerprints of trusted keys that have signed it.
+        message: why it is not signed; None if it is, or will be.
+    """
+
+    source: str
+    instance: str
+    set_id: str
+    signature: Optional[Signature] = None
+    keys: Sequence[str] = ()
+    message: Optional[str] = None
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Which set it is, as the module wants it."""
+        return {"source": self.source, "instance": self.instance, "id": self.set_id}
+
+    @property
+    def values(self) -> Optional[dict[str, str]]:
+        """The signature as JSON values."""
+        return None if self.signature is None else self.signature.to_json()
+
+    def refuse(self, problem: Optional[str]) -> None:
+        """Take back the signature if there is a problem."""
+        if problem:
+            self.signature, self.message = None, problem
+
+    def to_json(self) -> dict[str, Any]:
+        """The decision for a result."""
+        return {
+            "source": self.source,
+            "instance": self.instance,
+            "set": self.set_id,
+            "ok": self.message is None,
+            "signed": self.signature is not None,
+            "keys": list(self.keys),
+            "message": self.message,
+        }
+
+
+class Signer:
+    """Decides what is signed. What a host says is not believed: it may have been broken into.
+
+    Args:
+        key: the private key.
+        trusted: keys whose signatures vouch for a set; none for the key alone.
+        unsigned: whether sets are signed that nobody vouches for.
+
+    Raises:
+        UsageError: the key is not among the trusted ones.
+    """
+
+    def __init__(self, key: SigningKey, trusted: Sequence[PublicKey], unsigned: bool = False) -> None:
+        if trusted and key.public not in trusted:
+            raise UsageError(
+                "The public half of the signing key is not among trusted_keys, so nobody would trust what it signs.",
+                f"add it to backupdb_trusted_keys: {key.public.line}",
+            )
+        self.key = key
+        self._trusted = tuple(trusted) or (key.public,)
+        self._unsigned = unsigned
+
+    def decide(self, said: Mapping[str, Any], expected: Optional[Sequence[Mapping[str, Any]]] = None) -> Decision:
+        """Decide about a set.
+
+        Args:
+            said: what the host says of it.
+            expected: the only sets that are meant, as the backup returned them; None for any.
+        """
+        decision = Decision(*(str(said.get(name) or "") for name in ("source", "instance", "id")))
+        if said.get("problem"):
+            decision.message = str(said["problem"])
+            return decision
+        try:
+            statement = Statement(
+                decision.source,
+                decision.instance,
+                decision.set_id,
+                str(said.get("run_id")),
+                str(said.get("manifest_sha256")),
+                timestamp(datetime.now(timezone.utc)),
+            )
+            Statement.parse(statement.text)
+        except ValueError as error:
+            decision.message = f"what the host says of it makes no sense: {error}"
+            return decision
+        wanted = _find(decision, expected)
+        decision.message = _contradiction(statement, wanted, expected is not None)
+        if decision.message is None:
+            self._sign(decision, statement, said.get("signatures"), bool(wanted and wanted.get("manifest_sha256")))
+        return decision
+
+    def _sign(self, decision: Decision, statement: Statement, present: Any, expected: bool) -> None:
+        data = None if present is None else str(present).encode("utf-8", "replace")
+        vouching = self._vouching(data, statement)
+        decision.keys = sorted({item.key.fingerprint for item in vouching})
+        if any(item.key == self.key.public for item in vouching):
+            return
+        if not vouching and not expected:
+            decision.message = self._doubt(data, statement)
+        if decision.message is None:
+            decision.signature = sign_statement(self.key, statement)
+
+    def _vouching(self, data: Optional[bytes], statement: Statement) -> list[Signature]:
+        """The valid signatures of trusted keys of the set as it is."""
+        try:
+            present = () if data is None else parse_signatures(data)
+        except ValueError:
+            return []
+        return [
+            item for item in present if item.key in self._trusted and _alike(item.statement, statement) and item.valid()
+        ]
+
+    def _doubt(self, data: Optional[bytes], statement: Statement) -> Optional[str]:
+        """Why a set is not signed that nobody vouches for, or None."""
+        try:
+            trusted_signature(data, self._trusted, "It", statement.set_id, statement.manifest_sha256)
+        except UntrustedSet as error:
+            if self._unsigned and (data is None or not self._claimed(data)):
+                return None
+            return (
+                str(error)
+                if data is not None
+                else (
+                    "It is not signed, and nothing says that nobody has changed it since it was made. What to do: verify it and look at it; "
+                    "if you know where it comes from, sign it with unsigned: true (-e backupdb_sign_unsigned=true)"
+                )
+            )
+        return "Its signature is of another source, instance or run. What to do: find out who moved it"
+
+    def _claimed(self, data: bytes) -> bool:
+        """Whether signatures name a trusted key."""
+        try:
+            return any(item.key in self._trusted for item in parse_signatures(data))
+        except ValueError:
+            return False
+
+
+def _alike(one: Statement, other: Statement) -> bool:
+    """Whether two statements are about the same, whenever they were signed."""
+    names = ("source", "instance", "set_id", "run_id", "manifest_sha256")
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def _find(decision: Decision, expected: Optional[Sequence[Mapping[str, Any]]]) -> Optional[Mapping[str, Any]]:
+    for item in expected or ():
+        if all(str(item.get(name)) == value for name, value in decision.place.items()):
+            return item
+    return None
+
+
+def _contradiction(statement: Statement, wanted: Optional[Mapping[str, Any]], needed: bool) -> Optional[str]:
+    """What the backup said otherwise than the host says now."""
+    if wanted is None:
+        return "it is none of the sets that were to be signed" if needed else None
+    for name, value in (("run_id", statement.run_id), ("manifest_sha256", statement.manifest_sha256)):
+        if wanted.get(name) and str(wanted[name]) != value:
+            return (
+                f"it is not what the backup made: {name} is {value}, and was {wanted[name]}. "
+                "What to do: find out who changed it; back up again"
+            )
+    return None
 
 
 def key_in_file(path: str, check: bool = False) -> tuple[PublicKey, bool]:

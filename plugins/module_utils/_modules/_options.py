@@ -49,11 +49,16 @@ REPOSITORY: Mapping[str, Mapping[str, Any]] = {
 
 SET: Mapping[str, Mapping[str, Any]] = {"set": {"type": "str", "default": "latest"}}
 
+TRUSTED: Mapping[str, Mapping[str, Any]] = {
+    "trusted_keys": {"type": "list", "elements": "str", "default": [], "no_log": False}
+}
+
 KEYS: Mapping[str, Mapping[str, Any]] = {
     "identity": {"type": "list", "elements": "str", "no_log": True},
     # the path is no secret
     "identity_pipe": {"type": "path", "no_log": False},
     "staging": {"type": "path"},
+    **TRUSTED,
 }
 
 RECIPIENTS: Mapping[str, Mapping[str, Any]] = {"recipients": {"type": "list", "elements": "str", "default": []}}
@@ -116,7 +121,7 @@ def keys_from(params: Mapping[str, Any]) -> Keys:
     staging = params["staging"]
     if staging is not None and not os.path.isdir(staging):
         raise UsageError(f"The directory {staging!r} of the option staging does not exist.", "make it, or leave it out")
-    return Keys(tuple(text for text in identities if text.strip()), (), staging)
+    return Keys(tuple(text for text in identities if text.strip()), tuple(params["trusted_keys"]), staging)
 
 
 def names_from(params: Mapping[str, Any]) -> None:

@@ -170,7 +170,7 @@ def _dump(
         manifest, path = seal(writer, manifest, engine.restore_instructions(manifest), secret=True)
     stored = stored_bytes(manifest.artefacts, "database")
     return {
-        "set": set_summary(manifest, path),
+        "set": {**set_summary(manifest, path), "manifest_sha256": writer.manifest_sha256},
         "databases": [
             {"name": item.name, "size": item.size, "stored": stored.get(item.name, 0)}
             for item in manifest.databases[:LIMIT]

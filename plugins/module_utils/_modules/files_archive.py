@@ -158,7 +158,7 @@ def _archive(
         manifest, path = seal(writer, manifest, restore_instructions(manifest), secret=False)
     stored = stored_bytes(manifest.artefacts, "archive")
     return {
-        "set": set_summary(manifest, path),
+        "set": {**set_summary(manifest, path), "manifest_sha256": writer.manifest_sha256},
         "files": outcome.entries,
         "size": outcome.bytes,
         "archives": [

@@ -54,6 +54,9 @@ def test_instances_are_the_same_in_every_role() -> None:
         "backupdb_jobs",
         "backupdb_identity",
         "backupdb_staging",
+        "backupdb_copies",
+        "backupdb_copy_max_lag",
+        "backupdb_from",
     ],
 )
 def test_shared_variables_have_the_same_text(option: str) -> None:
@@ -69,7 +72,7 @@ def test_an_instance_takes_the_options_of_its_modules() -> None:
     options = set(described["options"])
     assert set(CONNECTION) <= options
     own = {"repository", "source", "instance", "set", "progress_file", "run_id", "patterns", "root", "if_exists"}
-    own |= {"recipients", "identity", "identity_pipe", "staging"}
+    own |= {"recipients", "identity", "identity_pipe", "staging", "trusted_keys"}
     for module in (dump, files_archive, files_restore):
         assert set(module.SPEC.options) - own <= options
     for name, option in CONNECTION.items():
