@@ -55,7 +55,7 @@ def hash_file(path: str) -> tuple[int, str]:
     """Bytes and SHA-256 (hexadecimal) of a file."""
     digest = hashlib.sha256()
     size = 0
-    with open(path, "rb", buffering=0) as stream:
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0) as stream:
         while True:
             chunk = stream.read(_HASH_CHUNK)
             if not chunk:

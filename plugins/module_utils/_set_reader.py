@@ -62,6 +62,9 @@ class SetReader:
         self._opening: Optional[Opening] = None
         self._unlocked = False
         self._guard = threading.Lock()
+        #: directories of the set that are no links, and artefacts without any
+        self._directories: set[str] = set()
+        self._without_links: set[str] = set()
         self._keys = keys
         self._sums = self._read_sums()
         #: who has signed the set; None unless the keys say whom to trust
@@ -204,16 +207,40 @@ class SetReader:
         An encrypted one is decrypted when it is first asked for, into a private directory that goes with the reader.
 
         Raises:
-            DamagedSet: it is encrypted, and not what was stored.
+            DamagedSet: it is encrypted, and not what was stored; or a link leads out of the set.
             BackupError: it is encrypted, and there is no key for it, or no room.
         """
-        if artefact.encrypted:
-            return self._open().place(artefact)
-        return os.path.join(self.directory, artefact.path)
+        path = self.stored(artefact)
+        return self._open().place(artefact) if artefact.encrypted else path
 
     def stored(self, artefact: Artefact) -> str:
-        """Absolute path of an artefact as it lies in the set; what it holds comes out of :meth:`filters`."""
-        return os.path.join(self.directory, artefact.stored_as)
+        """Absolute path of an artefact as it lies in the set; what it holds comes out of :meth:`filters`.
+
+        Raises:
+            DamagedSet: something in it is a link, which could lead out of the set, or could be waited for without end.
+        """
+        path = os.path.join(self.directory, artefact.stored_as)
+        if artefact.path not in self._without_links:
+            problems = [text for text in map(self._link_above, (item.path for item in artefact.files)) if text]
+            if problems:
+                raise self._damaged("; ".join(problems[:10]))
+            if os.path.isdir(path):
+                for _file in files_below(path):
+                    pass
+            elif os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+                raise self._damaged(f"{artefact.stored_as} is not a regular file")
+            self._without_links.add(artefact.path)
+        return path
+
+    def _link_above(self, path: str) -> Optional[str]:
+        """Which directory above a path in the set is a link, said in words; None if none is."""
+        parent = os.path.dirname(path)
+        while parent and parent not in self._directories:
+            if os.path.islink(os.path.join(self.directory, parent)):
+                return f"{parent} is a symbolic link"
+            self._directories.add(parent)
+            parent = os.path.dirname(parent)
+        return None
 
     def filters(self, artefact: Artefact) -> list[Command]:
         """Programs that an artefact that is a file has to pass before it can be read, for what is read once and is big."""
@@ -250,9 +277,13 @@ class SetReader:
         problems = []
         for entry in artefact.files:
             path = os.path.join(self.directory, entry.path)
+            link = self._link_above(entry.path)
+            if link is not None:
+                problems.append(f"{entry.path} is not in the set: {link}")
+                continue
             try:
                 status = os.lstat(path)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 problems.append(f"{entry.path} is missing")
                 continue
             if not stat.S_ISREG(status.st_mode):

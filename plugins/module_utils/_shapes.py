@@ -304,3 +304,8 @@ def check_described(manifest: Any) -> None:
     for item in manifest.artefacts:
         if item.format in DETAILS:
             check(dict(item.details), DETAILS[item.format], f"details of {item.path!r}")
+        if item.format == "mysql_tables" and not item.encrypted:
+            stored = {entry.path for entry in item.files}
+            for table in item.details["tables"]:
+                if f"{item.path}/{table['file']}" not in stored:
+                    raise Misshapen(f"details of {item.path!r} name a file that is not in it: {table['file']!r}")
