@@ -78,9 +78,10 @@ def read_regular(path: str, limit: int) -> bytes:
         if error.errno == errno.ELOOP:
             raise ValueError("it is a symbolic link") from None
         raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError("it is not a regular file")
     with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is not a regular file")
         data = stream.read(limit + 1)
     if len(data) > limit:
         raise ValueError("it is larger than any real one")

@@ -234,12 +234,14 @@ class SetReader:
 
     def _link_above(self, path: str) -> Optional[str]:
         """Which directory above a path in the set is a link, said in words; None if none is."""
+        parents = []
         parent = os.path.dirname(path)
         while parent and parent not in self._directories:
             if os.path.islink(os.path.join(self.directory, parent)):
                 return f"{parent} is a symbolic link"
-            self._directories.add(parent)
+            parents.append(parent)
             parent = os.path.dirname(parent)
+        self._directories.update(parents)
         return None
 
     def filters(self, artefact: Artefact) -> list[Command]:
