@@ -19,7 +19,7 @@ author:
   - vya.backupdb contributors (@vya)
 description:
   - Makes one row for each instance from what looped tasks have registered, for P(vya.backupdb.text_table#filter).
-positional: _input, dumped, archived, verified
+positional: _input, dumped, archived, verified, pruned
 options:
   _input:
     description: Names of the instances, in order.
@@ -35,6 +35,9 @@ options:
     type: dict
   verified:
     description: What a task registered that runs M(vya.backupdb.backup_verify) in a loop over names, or over dictionaries with the key C(instance).
+    type: dict
+  pruned:
+    description: What a task registered that runs M(vya.backupdb.prune) in a loop over names.
     type: dict
 """
 

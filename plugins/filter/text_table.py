@@ -44,10 +44,11 @@ options:
       kind:
         description:
           - How to show it.
-          - V(names) joins a list, V(verification) says what RV(vya.backupdb.backup_info#module:sets[].verified) holds, V(age) and
+          - V(names) joins a list, V(verification) says what RV(vya.backupdb.backup_info#module:sets[].verified) holds, V(hold) and V(proven)
+            say what RV(vya.backupdb.backup_info#module:sets[].held) and RV(vya.backupdb.backup_info#module:sets[].proven) hold, V(age) and
             V(duration) take seconds, V(size) takes bytes.
         type: str
-        choices: [text, names, yes_no, verification, count, size, age, duration]
+        choices: [text, names, yes_no, verification, hold, proven, count, size, age, duration]
         default: text
 seealso:
   - module: vya.backupdb.show_lines

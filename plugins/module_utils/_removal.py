@@ -12,9 +12,11 @@ descriptors of directories that are no links, so that nothing outside of the rep
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from typing import Callable
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import PARTIAL, REMOVING, STATE, explaining
@@ -60,11 +62,16 @@ def in_use(directory: int, set_id: str) -> bool:
     return False
 
 
-def put_aside(directory: int, set_id: str) -> bool:
+def put_aside(directory: int, set_id: str, still_wanted: Callable[[], bool]) -> bool:
     """Let a set disappear, by a rename; its files are still there.
 
+    Args:
+        directory: descriptor of the instance's directory.
+        set_id: the set.
+        still_wanted: asked when nobody can begin to read the set any more; True lets it stay.
+
     Returns:
-        False if somebody reads it, and it stays.
+        False if somebody reads it or wants it, and it stays.
 
     Raises:
         OSError: it cannot be renamed.
@@ -74,6 +81,8 @@ def put_aside(directory: int, set_id: str) -> bool:
     except BlockingIOError:
         return False
     try:
+        if still_wanted():
+            return False
         os.rename(set_id, set_id + REMOVING, src_dir_fd=directory, dst_dir_fd=directory)
     finally:
         _release(held)
@@ -94,22 +103,24 @@ def _release(held: tuple[int, int]) -> None:
         os.close(descriptor)
 
 
-def remove_aside(directory: int, set_id: str) -> None:
-    """Remove a set that was put aside, and first what is known of it beside it.
+def left_aside(directory: int) -> list[str]:
+    """Ids of the sets that were put aside and are not removed yet."""
+    return sorted(name[: -len(REMOVING)] for name in _ours(directory, (REMOVING,)))
+
+
+def forget(directory: int, set_id: str) -> None:
+    """Remove what is known of a set beside it. Only for who holds the instance's lock.
 
     Raises:
         OSError: something cannot be removed.
-        RepositoryError: something is in it that is in no set.
     """
-    _forget(directory, set_id)
-    _remove_tree(directory, set_id + REMOVING, os.fstat(directory).st_dev, 0)
-
-
-def _forget(directory: int, set_id: str) -> None:
     try:
         states = os.open(STATE, _DIRECTORY, dir_fd=directory)
-    except FileNotFoundError:
-        return
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
+            # There is none, or it is not ours.
+            return
+        raise
     try:
         for name in os.listdir(states):
             if name.startswith(f"{set_id}."):
@@ -117,6 +128,16 @@ def _forget(directory: int, set_id: str) -> None:
                     os.unlink(name, dir_fd=states)
     finally:
         os.close(states)
+
+
+def remove_aside(directory: int, set_id: str) -> None:
+    """Remove the files of a set that was put aside. Two processes may do so at once.
+
+    Raises:
+        OSError: something cannot be removed.
+        RepositoryError: something is in it that is in no set.
+    """
+    _remove_tree(directory, set_id + REMOVING, os.fstat(directory).st_dev, 0)
 
 
 def _remove_tree(parent: int, name: str, device: int, depth: int) -> None:
@@ -145,26 +166,29 @@ def _remove_tree(parent: int, name: str, device: int, depth: int) -> None:
         os.rmdir(name, dir_fd=parent)
 
 
-def sweep(directory: int, kinds: Sequence[str] = (PARTIAL, REMOVING)) -> None:
+def sweep(directory: int) -> None:
     """Remove what dead runs have left. Only for who holds the instance's lock: then no living run writes.
 
     Args:
         directory: descriptor of the instance's directory.
-        kinds: of sets that were being written, of sets that were being removed, or both.
 
     Raises:
         OSError: something cannot be removed.
         RepositoryError: something is in it that is in no set.
     """
-    device = os.fstat(directory).st_dev
-    for name in sorted(os.listdir(directory)):
+    for set_id in left_aside(directory):
+        forget(directory, set_id)
+    for name in _ours(directory, (PARTIAL, REMOVING)):
+        _remove_tree(directory, name, os.fstat(directory).st_dev, 0)
+
+
+def _ours(directory: int, kinds: Sequence[str]) -> list[str]:
+    """Directories of this account that are called like sets that are being written or removed."""
+    found = []
+    for name in os.listdir(directory):
         set_id, dot, kind = name.partition(".")
-        if not is_set_id(set_id) or dot + kind not in kinds:
-            continue
-        status = os.lstat(name, dir_fd=directory)
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-            continue
-        if name.endswith(REMOVING):
-            remove_aside(directory, set_id)
-        else:
-            _remove_tree(directory, name, device, 0)
+        if is_set_id(set_id) and dot + kind in kinds:
+            status = os.lstat(name, dir_fd=directory)
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+                found.append(name)
+    return found

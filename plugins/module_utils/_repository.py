@@ -289,7 +289,7 @@ class Repository:
             DamagedSet: it is damaged. ``latest`` never falls back silently on an older one.
             UntrustedSet: keys are trusted, and it is not signed by one of them, or as a set of another instance.
         """
-        reader = SetReader(self._path_of(source, instance, wanted), self._keys)
+        reader = SetReader(self.path_of(source, instance, wanted), self._keys)
         signature = reader.signature
         if signature is not None and (signature.statement.source, signature.statement.instance) != (source, instance):
             raise UntrustedSet(
@@ -300,7 +300,13 @@ class Repository:
         reader.keep()
         return reader
 
-    def _path_of(self, source: str, instance: str, wanted: str) -> str:
+    def path_of(self, source: str, instance: str, wanted: str) -> str:
+        """The directory of a set, named as in :meth:`open`; whether it is damaged is not looked at.
+
+        Raises:
+            UsageError: there is no such set.
+            RepositoryError: a link leads there, or it cannot be read.
+        """
         if os.path.isabs(wanted):
             if not os.path.isdir(wanted):
                 raise UsageError(f"There is no set at {wanted}.", "name an existing set's directory")

@@ -100,4 +100,4 @@ def _locked(descriptor: int, kind: int) -> bool:
 
 
 def _removed(path: str) -> UsageError:
-    return UsageError(f"The set {path} was removed in this moment.", "choose another set")
+    return UsageError(f"{path} is no set any more: it was removed, or has lost its manifest.", "choose another set")

@@ -65,6 +65,8 @@ def write_state(set_path: str, kind: str, data: Mapping[str, Any]) -> None:
         RepositoryError: it cannot be written.
     """
     path = state_path(set_path, kind)
+    if os.path.islink(os.path.dirname(path)):
+        raise RepositoryError(f"{os.path.dirname(path)} is a symbolic link.", "remove it; a repository holds no links")
     with explaining(path):
         os.makedirs(os.path.dirname(path), DIRECTORY_MODE, exist_ok=True)
         temporary = f"{path}.{os.getpid()}.new"

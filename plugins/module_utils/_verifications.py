@@ -13,6 +13,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._set_states import re
 
 #: From the quickest to the deepest; each finds what those before it find.
 VERIFY_LEVELS = ("quick", "checksum", "deep")
+#: Those that read every byte.
+READ_THROUGH = VERIFY_LEVELS[1:]
 
 _KIND = ""
 

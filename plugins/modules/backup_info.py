@@ -43,12 +43,28 @@ options:
       - A set of which that is not true is listed with its problem.
     type: bool
     default: false
+  budget:
+    description:
+      - Only the sets that are to be verified next, those first that were verified the longest ago or never, as many as fit into so many bytes,
+        such as V(50G). At least one, so that each has its turn. Those that cannot be opened are always among them.
+    type: bytes
+  level:
+    description:
+      - With O(budget), how deep a verification must have been to count.
+    type: str
+    choices:
+      - quick
+      - checksum
+      - deep
+    default: checksum
 extends_documentation_fragment:
   - vya.backupdb._attributes
   - vya.backupdb._attributes.info
   - vya.backupdb._attributes.sets
+  - vya.backupdb._keys.trusted
 seealso:
   - module: vya.backupdb.backup_verify
+  - module: vya.backupdb.hold
 """
 
 EXAMPLES = r"""
@@ -57,6 +73,12 @@ EXAMPLES = r"""
     repository: /var/backups/backupdb
     newest: 1
   register: backups
+
+- name: What to verify tonight
+  vya.backupdb.backup_info:
+    repository: /var/backups/backupdb
+    budget: 50G
+  register: due
 
 - name: Make sure that each is younger than a day
   ansible.builtin.assert:
@@ -75,7 +97,7 @@ total:
   type: int
   sample: 1
 sets:
-  description: The sets by source, instance and time, at most the last 1000.
+  description: The sets by source, instance and time, at most the last 1000; with O(budget) in the order in which to verify them.
   returned: success
   type: list
   elements: dict
@@ -156,12 +178,30 @@ sets:
       type: str
       returned: always
       sample:
+    signed:
+      description:
+        - Whether one of O(trusted_keys) has signed it, V(yes) or V(no). Where there are none, V(unchecked) if there is a signature of anybody.
+      type: str
+      returned: always
+      sample: "yes"
     verified:
       description:
-        - What is known from verifications. The newest one if it found problems, otherwise the deepest one. None if there was none.
+        - What is known from verifications. The newest one that found problems, unless a newer, equally deep one found none; otherwise the
+          deepest one. None if there was none.
       type: dict
       returned: always
       sample: {"level": "deep", "at": "2026-11-21T09:00:00Z", "ok": true, "problems": 0}
+    held:
+      description: Reason and end of the hold that M(vya.backupdb.hold) has put on the set. None if it is not held.
+      type: dict
+      returned: always
+      sample: {"reason": "before the migration", "until": null}
+    proven:
+      description:
+        - What the last drill with the set has shown, and when a drill last rebuilt it without a difference. None if there was none.
+      type: dict
+      returned: always
+      sample: {"at": "2026-11-21T09:00:00Z", "ok": true, "proven_at": "2026-11-21T09:00:00Z"}
 """
 
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._entry import run_module

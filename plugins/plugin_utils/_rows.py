@@ -57,7 +57,9 @@ def contents(result: Result) -> str:
     return plural(len(result.get("databases", ())), "database")
 
 
-def backup_rows(names: Sequence[str], dumped: Any, archived: Any = None, verified: Any = None) -> list[dict[str, Any]]:
+def backup_rows(
+    names: Sequence[str], dumped: Any, archived: Any = None, verified: Any = None, pruned: Any = None
+) -> list[dict[str, Any]]:
     """What became of each instance in a backup.
 
     Args:
@@ -65,12 +67,13 @@ def backup_rows(names: Sequence[str], dumped: Any, archived: Any = None, verifie
         dumped: what the looped task registered that runs ``dump``.
         archived: the same of ``files_archive``.
         verified: the same of ``backup_verify``.
+        pruned: the same of ``prune``.
 
     Returns:
-        For each instance a row: instance, ok, set, size, contents, seconds, verified, message, result. In check mode
-        there is no set.
+        For each instance a row: instance, ok, set, size, contents, seconds, verified, removed, message, result. In check
+        mode there is no set.
     """
-    made, checked = by_instance(dumped, archived), by_instance(verified)
+    made, checked, cleared = by_instance(dumped, archived), by_instance(verified), by_instance(pruned)
     rows = []
     for name in names:
         result, verdict = made.get(name), checked.get(name)
@@ -82,6 +85,7 @@ def backup_rows(names: Sequence[str], dumped: Any, archived: Any = None, verifie
             "contents": None,
             "seconds": None,
             "verified": None,
+            "removed": None,
             "message": None,
         }
         rows.append(row)
@@ -102,6 +106,11 @@ def backup_rows(names: Sequence[str], dumped: Any, archived: Any = None, verifie
             }
         if failed(verdict):
             row.update(ok=False, message=message(verdict or {}))
+        removal = cleared.get(name)
+        if removal is not None:
+            row["removed"] = removal.get("removed")
+        if failed(removal):
+            row.update(ok=False, message=f"backed up, but old sets are not removed: {message(removal or {})}")
     return with_results(rows)
 
 
@@ -199,7 +208,8 @@ def set_rows(sets: Sequence[Result], verified: Any = None, wanted: Sequence[str]
         wanted: names of instances that must have a set.
 
     Returns:
-        For each set a row: source, instance, ok, set, age, size, databases, run_id, verified, seconds, message, result.
+        For each set a row: source, instance, ok, set, age, size, databases, run_id, verified, held, proven, seconds, message,
+        result.
     """
     checked = by_instance(verified)
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -215,6 +225,8 @@ def set_rows(sets: Sequence[Result], verified: Any = None, wanted: Sequence[str]
             "databases": item.get("databases"),
             "run_id": item.get("run_id"),
             "verified": item.get("verified"),
+            "held": item.get("held"),
+            "proven": item.get("proven"),
             "seconds": (verdict or {}).get("seconds"),
             "message": item.get("problem"),
         }

@@ -90,12 +90,30 @@ def _verification(value: Any) -> str:
     return f"DAMAGED: {problems} problem{'' if problems == 1 else 's'}"
 
 
+def _hold(value: Any) -> str:
+    """Whether a set is held: the dict that M(backup_info) returns as ``held``."""
+    if not isinstance(value, Mapping):
+        return "no"
+    return f"until {printable(str(value['until'])[:10])}" if value.get("until") else "yes"
+
+
+def _proven(value: Any) -> str:
+    """When a drill has proven a set: the dict that M(backup_info) returns as ``proven``."""
+    if not isinstance(value, Mapping):
+        return "no"
+    if not value.get("ok"):
+        return "FAILED"
+    return printable(str(value.get("proven_at") or "no")[:10])
+
+
 #: How a cell is written, and whether it stands to the right.
 KINDS: Mapping[str, tuple[Callable[[Any], str], bool]] = {
     "text": (printable, False),
     "names": (_names, False),
     "yes_no": (_yes_no, False),
     "verification": (_verification, False),
+    "hold": (_hold, False),
+    "proven": (_proven, False),
     "count": (printable, True),
     "size": (size, True),
     "age": (age, True),
@@ -147,7 +165,7 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Mapping[str, str]
         values = [_look_up(row, path) for path in paths]
         cells.append(
             [
-                _cut(show(value)) if value is not None or show in (_yes_no, _verification) else _NOTHING
+                _cut(show(value)) if value is not None or show in (_yes_no, _verification, _hold, _proven) else _NOTHING
                 for value, (show, _right) in zip(values, kinds)
             ]
         )

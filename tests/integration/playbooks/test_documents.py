@@ -25,7 +25,14 @@ import pytest
 from tests.integration.playbooks.stock import stock_servers, why_not
 from tests.support.paths import CHECKOUT, ansible_environment
 
-DOCUMENTS = ["README.md", "docs/quickstart.md", "docs/disaster-recovery.md", "docs/restore.md", "docs/modules.md"]
+DOCUMENTS = [
+    "README.md",
+    "docs/quickstart.md",
+    "docs/disaster-recovery.md",
+    "docs/restore.md",
+    "docs/retention.md",
+    "docs/modules.md",
+]
 _STEP = re.compile(
     r"^(?P<indent> *)<!-- test: (?P<verb>\w+)(?: (?P<word>\S+))? -->\n(?:(?P=indent)```\w+\n(?P<block>.*?)\n(?P=indent)```\n)?",
     re.MULTILINE | re.DOTALL,
@@ -35,6 +42,7 @@ _EXPECTED = {
     "docs/quickstart.md": 7,
     "docs/disaster-recovery.md": 2,
     "docs/restore.md": 8,
+    "docs/retention.md": 7,
     "docs/modules.md": 0,
 }
 

@@ -99,6 +99,22 @@ def test_verification_in_words(value: Any, text: str) -> None:
     assert table([{"v": value}], columns)[2] == text
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        ("hold", None, "no"),
+        ("hold", {"reason": "an audit", "until": None}, "yes"),
+        ("hold", {"reason": "an audit", "until": "2199-01-31T00:00:00Z"}, "until 2199-01-31"),
+        ("proven", None, "no"),
+        ("proven", {"at": "2026-11-21T08:00:00Z", "ok": True, "proven_at": "2026-11-21T08:00:00Z"}, "2026-11-21"),
+        ("proven", {"at": "2026-11-21T08:00:00Z", "ok": True, "proven_at": None}, "no"),
+        ("proven", {"at": "2026-11-21T08:00:00Z", "ok": False, "proven_at": "2026-11-20T08:00:00Z"}, "FAILED"),
+    ],
+)
+def test_holds_and_proofs_in_words(kind: str, value: Any, text: str) -> None:
+    assert table([{"v": value}], [{"title": "V", "value": "v", "kind": kind}])[-1] == text
+
+
 def test_p34_hostile_names_stay_on_their_line() -> None:
     columns = [{"title": "Databases", "value": "names", "kind": "names"}, {"title": "N", "value": "n", "kind": "count"}]
     lines = table([{"names": ["a\nb", "\x1b[31mred", "日本", "x\tx"], "n": 4}], columns)
