@@ -18,7 +18,7 @@ description:
 options:
   path:
     description:
-      - File for the private key on the controller, readable by its owner alone.
+      - File for the private key on the controller, readable by its owner alone. The public half is put beside it, with C(.pub) at the end of its name.
     type: path
     required: true
 extends_documentation_fragment:

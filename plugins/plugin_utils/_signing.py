@@ -35,7 +35,9 @@ except ImportError:  # said by need_cryptography
 else:
     HAS_CRYPTOGRAPHY = True
 
-_MODE = 0o600
+PUBLIC_SUFFIX = ".pub"
+
+_MODE, _PUBLIC_MODE = 0o600, 0o644
 _REMEDY = (
     "give the text of the file that the playbook vya.backupdb.create_keys has made, from Ansible Vault or a credential"
 )
@@ -270,34 +272,45 @@ def _contradiction(statement: Statement, wanted: Optional[Mapping[str, Any]], ne
 
 
 def key_in_file(path: str, check: bool = False) -> tuple[PublicKey, bool]:
-    """The public key of a file with a private key; a file that is not there is made, readable by its owner alone.
+    """The public key of a file with a private key; what is not there is made: the file, readable by its owner alone, and
+    beside it the public key with ``.pub`` at the end of its name.
 
     Args:
         path: of the file.
-        check: make no file; the key is made up then.
+        check: make nothing; the key is made up then.
 
     Returns:
-        The public key, and whether the file was, or would be, made.
+        The public key, and whether anything was, or would be, made.
 
     Raises:
         UsageError: the file is there and holds no such key; it is never overwritten.
         OSError: it cannot be read or written.
     """
+    made = False
     if os.path.lexists(path):
         with open(path, encoding="utf-8", errors="replace") as stream:
             text = stream.read(1 << 16)
         try:
-            return SigningKey.load(text).public, False
+            key = SigningKey.load(text)
         except UsageError as error:
             raise UsageError(
                 f"{path} exists already, and is not a signing key that can be read: {error.message}",
                 "name another file; an existing one is never overwritten",
             ) from None
-    key = SigningKey.create()
-    if not check:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(key.pem())
-            stream.flush()
-            os.fsync(stream.fileno())
-    return key.public, True
+    else:
+        key, made = SigningKey.create(), True
+        if not check:
+            _write(path, key.pem(), _MODE)
+    if not os.path.lexists(path + PUBLIC_SUFFIX):
+        made = True
+        if not check:
+            _write(path + PUBLIC_SUFFIX, key.public.line.encode() + b"\n", _PUBLIC_MODE)
+    return key.public, made
+
+
+def _write(path: str, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -417,6 +417,7 @@ def test_the_file_of_a_key_is_private_and_never_overwritten(tmp_path: Path) -> N
     assert key_in_file(str(path), check=True)[1] is True and not path.exists()
     public, created = key_in_file(str(path))
     assert created and path.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "key.pem.pub").read_text() == public.line + "\n"
     text = path.read_bytes()
     assert key_in_file(str(path)) == (public, False)
     assert path.read_bytes() == text
