@@ -65,6 +65,7 @@ class Command:
         pass_fds: file descriptors that stay open in the program.
         ok_codes: exit codes that mean success.
         remedy: what to do when it fails, for the operator.
+        stderr_lines: how many of its last lines on standard error are kept.
     """
 
     argv: Sequence[str]
@@ -75,6 +76,7 @@ class Command:
     pass_fds: Sequence[int] = ()
     ok_codes: Sequence[int] = (0,)
     remedy: Optional[str] = None
+    stderr_lines: int = _STDERR_LINES
 
     @property
     def program(self) -> str:
@@ -112,7 +114,7 @@ class Process:
         self._popen = popen
         self._on_stderr = on_stderr
         self._succeeded = False
-        self._tail: collections.deque[bytes] = collections.deque(maxlen=_STDERR_LINES)
+        self._tail: collections.deque[bytes] = collections.deque(maxlen=command.stderr_lines)
         self._reader = threading.Thread(target=self._read_stderr, daemon=True)
         self._reader.start()
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._dumps.reader import DumpPart
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import Included, Part
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import Placement, RestoredDatabase
 from ansible_collections.vya.backupdb.plugins.module_utils._model import InstanceInfo
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.inventory import Inventory
@@ -48,6 +49,7 @@ class LoadRequest:
         on_error: ``stop`` at the first statement that fails, or ``continue`` to find all that do. Both fail, and no
             database gets its final name.
         error_limit: how many errors are kept.
+        part: what of each database is loaded.
     """
 
     sources: Sequence[DumpSource]
@@ -57,6 +59,7 @@ class LoadRequest:
     analyze: bool = True
     on_error: str = STOP
     error_limit: int = 50
+    part: Part = field(default_factory=Part)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class LoadPlan:
         problems: what forbids the load, each a sentence with its remedy.
         warnings: what the operator should know: statements on roles that are left out, repaired names, what may still
             refer to an old name, with its line.
+        included: name in the dump -> what the chosen part of it comes to, where that is not all.
     """
 
     info: InstanceInfo
@@ -102,6 +106,7 @@ class LoadPlan:
     roles: Sequence[str] = ()
     problems: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    included: Mapping[str, Included] = field(default_factory=dict)
 
     @property
     def changes(self) -> bool:
@@ -114,7 +119,7 @@ class LoadOutcome:
     """What a load did.
 
     Args:
-        databases: that have their names now; empty if there are errors.
+        databases: that have their names now; empty if there are errors. Where rows alone are loaded, those that have them.
         roles: what was applied.
         errors: statements that failed; with any, the load has failed.
         error_count: how many there were, also beyond the limit.

@@ -16,6 +16,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql impor
     instructions,
     load_dump,
     load_dump_plan,
+    load_dump_rows,
     parts,
     preflight,
     prove,
@@ -122,6 +123,8 @@ class MysqlEngine(Engine):
 
     def load(self, request: LoadRequest, plan: LoadPlan) -> LoadOutcome:
         """Load as planned. No database ever has its final name before it is complete."""
+        if request.part.content == DATA:
+            return load_dump_rows.fill_tables(self._server, request, plan, self.reporter)
         return load_dump.Load(self._server, request, plan, self.reporter).run()
 
     def plan_rollback(self, request: RollbackRequest) -> RollbackPlan:

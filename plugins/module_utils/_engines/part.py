@@ -63,7 +63,7 @@ def matches(pattern: str, name: str) -> bool:
     return name == pattern or fnmatch.fnmatchcase(name, pattern)
 
 
-def unmatched(database: str, what: str, pattern: str, there: Collection[str]) -> str:
+def unmatched(database: str, what: str, pattern: str, there: Collection[str], where: str = "set") -> str:
     """The problem with a pattern that matches nothing.
 
     Args:
@@ -71,8 +71,9 @@ def unmatched(database: str, what: str, pattern: str, there: Collection[str]) ->
         what: ``table`` or ``schema``.
         pattern: as given.
         there: what could be chosen.
+        where: what the database is in: a set, or a dump.
     """
     names = sorted(there)
     some = ", ".join(map(repr, names[:_TOLD])) + (", …" if len(names) > _TOLD else "")
     remedy = f"Choose among {some}." if names else "It has none: choose another database, or do not choose."
-    return f"{pattern!r} matches no {what} of the database {database!r} in the set. {remedy}"
+    return f"{pattern!r} matches no {what} of the database {database!r} in the {where}. {remedy}"

@@ -31,6 +31,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instructions import restore_instructions
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_errors import Errors
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_plan import LoadPlanner, Planned
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_rows import fill_tables
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_run import LoadRun
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import Survey
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import (
@@ -337,6 +338,7 @@ class PostgresqlEngine(Engine):
             roles=roles_restore.texts(planned.roles),
             problems=planned.problems,
             warnings=planned.warnings,
+            included=planned.included,
         )
 
     def _plan_load(self, request: LoadRequest) -> Planned:
@@ -370,6 +372,10 @@ class PostgresqlEngine(Engine):
         team = Team(request.jobs, self._access)
         builder = Builder(self._access, team, self.reporter, server, request.analyze, planned.names)
         errors = Errors(request.error_limit, request.on_error == CONTINUE)
+        if request.part.content == DATA:
+            filled = fill_tables(self._access, self.reporter, server, team, errors, planned.sources, request.analyze)
+            self.reporter.phase("")
+            return LoadOutcome(filled, roles, errors.found, errors.count)
         run = LoadRun(self._access, self.reporter, server, builder, team, errors, planned.names, request.placement)
         for item, chosen in zip(planned.sources, plan.databases):
             item.targets.databases = {key: name for key, name in item.targets.databases.items() if key in chosen}

@@ -12,20 +12,24 @@ from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._dumps.detect import SQL
 from ansible_collections.vya.backupdb.plugins.module_utils._dumps.reader import DumpPart, examine
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import NONE
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import (
     DumpSource,
     LoadOutcome,
     LoadPlan,
     LoadRequest,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import connection_from, jobs_from
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import (
     difference,
     done,
+    included,
     moment,
     new_names,
+    part_from,
     placement_from,
     planned,
     select,
@@ -85,13 +89,18 @@ def prepare(request: Request) -> Load:
         # What is wrong with the dump comes first: half a dump does not hold what was asked for.
         refuse("The dump cannot be restored:", problems)
         raise
+    part = part_from(params)
+    if not part.whole and not any(source.databases for source in sources):
+        raise UsageError("Parts of databases are asked for, and no database is.", "name one with databases")
     wanted = LoadRequest(
         sources=sources,
-        roles=params["roles"],
+        # Rows belong to no role.
+        roles=NONE if part.content == DATA else params["roles"],
         placement=placement_from(params, moment()),
         jobs=jobs_from(params),
         analyze=params["analyze"],
         on_error=params["on_error"],
+        part=part,
     )
     return Load(params["src"], found, wanted, problems)
 
@@ -122,6 +131,9 @@ def load(request: Request) -> dict[str, Any]:
         for text in plan.warnings:
             request.reporter.warn(text)
         refuse("The restore is not possible:", [*prepared.problems, *plan.problems])
+        part = prepared.request.part
+        if not part.whole and plan.replaced:
+            request.reporter.warn(f"A part takes the place of whole databases: {', '.join(sorted(plan.replaced))}.")
         databases = chosen(plan)
         result: dict[str, Any] = {
             "changed": plan.changes,
@@ -132,13 +144,23 @@ def load(request: Request) -> dict[str, Any]:
             "untouched": untouched(databases, plan),
             "roles": list(plan.roles[:LIMIT]),
         }
+        if not part.whole:
+            result["included"] = included(plan.included, databases)
         if request.diff:
-            result["diff"] = difference(plan.info.address, databases, plan.replaced, plan.skipped, plan.roles)
+            result["diff"] = difference(
+                plan.info.address,
+                databases,
+                plan.replaced,
+                plan.skipped,
+                plan.roles,
+                plan.included,
+                part.content == DATA,
+            )
         if plan.changes and not request.check:
             outcome = engine.load(prepared.request, plan)
             request.reporter.phase("")
             result["phases"] = dict(request.reporter.phases)
-            _judge(outcome, result)
+            _judge(outcome, result, part.content == DATA)
             result["databases"] = done(outcome.databases)
             result["roles"] = list(outcome.roles[:LIMIT])
         result["phases"] = dict(request.reporter.phases)
@@ -209,7 +231,7 @@ def _described(found: _Found) -> dict[str, Any]:
     }
 
 
-def _judge(outcome: LoadOutcome, result: dict[str, Any]) -> None:
+def _judge(outcome: LoadOutcome, result: dict[str, Any], rows_only: bool) -> None:
     """Fail with the whole list if any statement failed."""
     if not outcome.error_count:
         return
@@ -217,11 +239,16 @@ def _judge(outcome: LoadOutcome, result: dict[str, Any]) -> None:
         {"dump": item.dump, "line": item.line, "statement": item.head, "message": item.message}
         for item in outcome.errors
     ]
-    result["databases"], result["roles"] = [], list(outcome.roles[:LIMIT])
-    result["changed"] = bool(outcome.roles)
+    result["databases"], result["roles"] = done(outcome.databases), list(outcome.roles[:LIMIT])
+    result["changed"] = bool(outcome.roles or outcome.databases)
     count = outcome.error_count
+    state = "no database got its name"
+    if rows_only:
+        state = "the tables are empty as before"
+        if outcome.databases:
+            state += f", but for those of {', '.join(item.name for item in outcome.databases)}"
     raise FailedResult(
-        f"{count} statement{'s' if count > 1 else ''} of the dump failed; no database got its name.",
+        f"{count} statement{'s' if count > 1 else ''} of the dump failed; {state}.",
         "solve what the server says, then run again",
         result,
         [str(item) for item in outcome.errors[:_TOLD]],

@@ -71,17 +71,11 @@ def part_from(params: Mapping[str, Any]) -> Part:
     """What of each database the parameters choose.
 
     Raises:
-        UsageError: options contradict each other, or the source cannot be taken in parts.
+        UsageError: options contradict each other.
     """
     part = Part(tuple(params["schemas"]), tuple(params["tables"]), params["content"])
     if part.whole:
         return part
-    if params["src"] is not None:
-        raise UsageError(
-            "Parts of a database (schemas, tables, content) can be chosen only from sets, not from a dump (src).",
-            "restore the whole database under another name with target, and take the part from there;"
-            " whole databases of a dump are chosen with databases",
-        )
     if part.schemas and params["engine"] != "postgresql":
         raise UsageError("Only databases of PostgreSQL have schemas.", "choose with tables")
     if part.content == DATA and params["if_exists"] != FAIL:

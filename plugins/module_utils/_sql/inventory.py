@@ -17,6 +17,7 @@ from typing import Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_mysql
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_findings import MySQLFindings
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_kinds import ROLE_KINDS
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_mentions import MentionsTaker
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_splitter import MySQLSplitter, client_command
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.origin import Origin
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_kinds import postgres_level
@@ -127,6 +128,8 @@ class InventoryTaker:
     def __init__(self, flavour: str) -> None:
         self.inventory = Inventory(flavour)
         self._current: Optional[DumpedDatabase] = None
+        self._mentions = MentionsTaker()
+        self._executed = False
 
     def see(self, item: Item) -> None:
         """Take an item in."""
@@ -139,12 +142,15 @@ class InventoryTaker:
             self._refused(item)
             if not item.part:
                 self._statement(item)
+            elif self._executed:
+                self._mentions.see(item, self._current.name if self._current is not None else "")
 
     def finish(self, splitter: Splitter) -> Inventory:
         """The inventory, when all items have been seen."""
         inventory = self.inventory
         inventory.unfinished = splitter.unfinished
         inventory.lines = splitter.lexer.line
+        inventory.mysql.mentions = self._mentions.mentions
         unnamed = inventory.databases.pop("", None)
         if unnamed is not None:
             unnamed.name = inventory.origin.database or ""
@@ -158,6 +164,7 @@ class InventoryTaker:
     def _statement(self, statement: Statement) -> None:
         flavour, kind = self.inventory.flavour, statement.kind
         self._current = None
+        self._executed = False
         level = _mysql_level(kind) if flavour == MYSQL else postgres_level(kind)
         if flavour == MYSQL and not self.inventory.mysql.see(statement) and level == "content":
             return
@@ -169,8 +176,9 @@ class InventoryTaker:
             self._database(statement)
         elif level == "content":
             self._content(statement)
-        elif kind == "set" and b"GTID_PURGED" in statement.bytes().upper():
-            self.inventory.gtid = True
+        elif kind == "set" and flavour == MYSQL:
+            self.inventory.gtid |= b"GTID_PURGED" in statement.bytes().upper()
+            self._mentions.see(statement, statement.database or "")
 
     def _refused(self, statement: Statement) -> None:
         if self.inventory.flavour == MYSQL:
@@ -198,6 +206,7 @@ class InventoryTaker:
             database = self._named(name, statement.line)
             database.created |= statement.kind == "create_database"
             database.dropped |= statement.kind == "drop_database"
+            self._mentions.name(database.name)
 
     def _content(self, statement: Statement) -> None:
         database = self._named(database_of(statement, self.inventory.flavour) or "", statement.line)
@@ -207,6 +216,10 @@ class InventoryTaker:
         tokens = [statement.tokens[index] for index in statement.significant[:40]]
         if self.inventory.flavour == MYSQL:
             definer = _definer(tokens, statement.codec)
+            self._executed = True
+            self._mentions.name(database.name or self.inventory.origin.database or "")
+            self._mentions.see(statement, database.name)
+            self.inventory.mysql.objects.see(statement, database.name, definer)
             self._add(self.inventory.definers, definer)
             if definer is not None and len(self.inventory.mysql.definers) < MOST:
                 self.inventory.mysql.definers.setdefault(definer, set()).add(database.name)

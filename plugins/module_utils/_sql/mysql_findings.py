@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.charsets import decode
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_mentions import Mention
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_needs import needs_of
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_objects import ObjectsTaker
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_policy import (
     ACCOUNT,
     EXECUTE,
@@ -69,6 +71,8 @@ class MySQLFindings:
     omitted: statements that are left out
     accounts: statements about accounts; they hold hashes
     definers: account -> the databases that have views, routines, triggers or events of it
+    objects: what its databases hold
+    mentions: what may refer to a database of it by its name, and was not in a place where names are
     """
 
     needs: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
@@ -76,6 +80,8 @@ class MySQLFindings:
     omitted: list[Finding] = field(default_factory=list)
     accounts: list[AccountText] = field(default_factory=list, repr=False)
     definers: dict[str, set[str]] = field(default_factory=dict)
+    objects: ObjectsTaker = field(default_factory=ObjectsTaker, repr=False)
+    mentions: list[Mention] = field(default_factory=list)
 
     def see(self, statement: Statement) -> bool:
         """Take the first part of a statement in; returns whether it is content of a database."""

@@ -35,6 +35,8 @@ _OPTIONS = frozenset(b"CHARACTER CHARSET COLLATE DEFAULT ENCRYPTION READ COMMENT
 _LISTING = ("show", "change", "purge")
 #: in bytes: 64 characters of up to 4
 _LONGEST_NAME = 256
+#: Why a name is left: on a server that ignores case it is the same.
+IN_CASE_ONLY = "a name differs from it in case only"
 _WILDCARD = re.compile(r"\\(.)|([_%])", re.DOTALL)
 _SPECIAL = re.compile(r"[_%\\]")
 
@@ -69,7 +71,7 @@ class MySQLRenamer(Renamer):
         if self._ignore_case:
             return self.names[old]
         if self._statement is not None:
-            self.references.add(self._statement, old, "a name differs from it in case only")
+            self.references.add(self._statement, old, IN_CASE_ONLY)
         return None
 
     def _may_concern(self, statement: Statement) -> bool:

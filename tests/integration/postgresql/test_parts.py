@@ -317,13 +317,6 @@ def test_rows_are_counted_before_the_database_gets_its_name(
     assert shadows(source) == []
 
 
-def test_dumps_are_not_taken_in_parts(part: Any) -> None:
-    place = {"repository": None, "source": None, "instance": None}
-    for options in ({"tables": ["a"]}, {"schemas": ["a"]}, {"content": "schema"}):
-        with pytest.raises(UsageError, match="only from sets"):
-            part(src="/nowhere/dump.sql", **place, **options)
-
-
 def test_roles_alone(source: PostgresServer, part: Any) -> None:
     before = source.sql("SELECT datname FROM pg_database ORDER BY 1")
     result = part(databases=[], target=None, roles="all")

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_bytes
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import Placement
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ConnectionFailed
 
 from tests.integration.postgresql.rig import (
@@ -282,6 +283,44 @@ def test_p17_views_over_unqualified_functions_are_restored_or_named(
         restore(target, made.reader, {"bad": "bad"})
     assert "totals" in str(failure.value) and 'relation "t" does not exist' in str(failure.value)
     assert target.value("SELECT count(*) FROM pg_database WHERE datname = 'bad' OR datname ~ 'shadow'") == 0
+
+
+def test_p17_p18_what_could_be_restored_is_kept_for_inspection_and_all_that_could_not_is_named(
+    work: Path, fresh_pg: Callable[..., PostgresServer]
+) -> None:
+    source, target = fresh_pg(), fresh_pg()
+    source.sql("CREATE DATABASE bad")
+    source.sql(
+        """
+        CREATE TABLE t (i integer);
+        INSERT INTO t VALUES (1), (2);
+        CREATE FUNCTION total() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT sum(i) FROM t); END';
+        CREATE MATERIALIZED VIEW totals AS SELECT total() AS total;
+        CREATE FUNCTION known(n integer) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN n IN (SELECT i FROM t); END';
+        CREATE TABLE checked (n integer CHECK (known(n)));
+        INSERT INTO checked VALUES (1);
+        CREATE TABLE late (n integer PRIMARY KEY);
+        INSERT INTO late VALUES (7);
+        CREATE FUNCTION quiet() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+        CREATE EVENT TRIGGER quiet ON ddl_command_end EXECUTE FUNCTION quiet();
+        """,
+        database="bad",
+    )
+    made = back_up(source, work / "p18")
+    with pytest.raises(BackupError, match="2 of its objects could not be restored") as failure:
+        restore(target, made.reader, {"bad": "bad"}, placement=Placement("replace", stamp="now", keep_failed=True))
+    assert sorted(text.partition(":")[0] for text in failure.value.details) == [
+        "COPY checked",
+        'REFRESH MATERIALIZED VIEW "public"."totals";',
+    ]
+    (kept,) = [
+        name for (name,) in target.sql("SELECT datname FROM pg_database WHERE oid >= 16384 AND datname <> 'postgres'")
+    ]
+    assert kept.startswith("bad__")
+    assert target.value("SELECT count(*) FROM t", database=kept) == 2
+    assert target.value("SELECT n FROM late", database=kept) == 7
+    assert target.value("SELECT count(*) FROM checked", database=kept) == 0
+    assert target.value("SELECT count(*) FROM pg_event_trigger", database=kept) == 1
 
 
 def test_p12_comments_on_extensions_and_owners_of_their_objects_survive(

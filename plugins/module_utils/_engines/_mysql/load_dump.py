@@ -85,7 +85,7 @@ class Load:
             run = Run(session)
             shadows = self._prepare(run)
             try:
-                outcome = self._load(session, run, shadows)
+                outcome = self._load(session, run, shadows, preflight)
                 if outcome is None:
                     self._accounts(session, preflight)
                     self._name(session, run, [item for each in shadows for item in each.values()], preflight)
@@ -122,15 +122,18 @@ class Load:
 
     # loading
 
-    def _load(self, session: Session, run: Run, shadows: Sequence[Mapping[str, Shadow]]) -> Optional[LoadOutcome]:
+    def _load(
+        self, session: Session, run: Run, shadows: Sequence[Mapping[str, Shadow]], preflight: Preflight
+    ) -> Optional[LoadOutcome]:
         """Fill the shadows; returns what failed."""
         self._reporter.phase("load")
         renamed = {recorded: item.shadow for chosen in shadows for recorded, item in chosen.items()}
-        loader = Shadows(self._server, session, run, self._request, renamed, self._reporter)
+        said = frozenset(self._plan.warnings)
+        loader = Shadows(self._server, session, run, self._request, renamed, self._reporter, said)
         try:
-            for source, chosen in zip(self._request.sources, shadows):
+            for source, chosen, choices in zip(self._request.sources, shadows, preflight.choices):
                 if chosen:
-                    loader.load(source, chosen, unnamed_of(source))
+                    loader.load(source, chosen, unnamed_of(source), choices)
             loader.finish()
         except Stopped:
             # What it says is in the loader.

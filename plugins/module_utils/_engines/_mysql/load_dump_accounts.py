@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Optional
 
@@ -17,6 +17,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.accou
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_parts import DumpChoice
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.proof import unescape_pattern
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import Account, quoted
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import DumpSource, LoadRequest
@@ -54,6 +55,7 @@ def accounts_of(
     chosen: Sequence[Mapping[str, str]],
     present: Sequence[Account],
     in_use: Name,
+    choices: Sequence[Mapping[str, DumpChoice]],
 ) -> tuple[AccountPlan, list[str]]:
     """What has to happen to accounts, and what is left out, in words.
 
@@ -63,11 +65,12 @@ def accounts_of(
         chosen: of each source, what is loaded: recorded name -> name.
         present: the accounts that are there.
         in_use: the account that loads; its login is never touched.
+        choices: of each source, by recorded name, what of a database is loaded where that is not all.
     """
     warnings: list[str] = []
     recorded: list[AccountStatement] = []
     databases: dict[str, str] = {}
-    for source, names in zip(request.sources, chosen):
+    for source, names, parts in zip(request.sources, chosen, choices):
         databases.update({old: new for old, new in names.items() if old})
         texts = source.inventory.mysql.accounts if source.inventory is not None else []
         found = [item for item in texts if _is_for(server.flavour, item.gate)]
@@ -86,10 +89,10 @@ def accounts_of(
                 warnings.append(
                     f"{source.part.label}, line {item.line}: {words} …: left out, apply it by hand if it is needed."
                 )
-            elif _is_wanted(server.flavour, statement):
+            elif _is_wanted(server.flavour, statement) and _is_brought(statement, parts):
                 recorded.append(statement)
     if request.roles == "referenced":
-        recorded = _referenced(recorded, databases, _definer_names(request, chosen))
+        recorded = _referenced(recorded, databases, _definer_names(request, chosen, choices))
     if not recorded:
         return AccountPlan(), warnings
     return plan_accounts(recorded, present, server.flavour, in_use, databases), warnings
@@ -119,6 +122,12 @@ def _is_wanted(flavour: Flavour, statement: AccountStatement) -> bool:
         return False
     nothing = statement.level == DEFAULT_ROLE and statement.other == Name("NONE", None)
     return statement.privileges != ("USAGE",) and not nothing
+
+
+def _is_brought(statement: AccountStatement, parts: Mapping[str, DumpChoice]) -> bool:
+    """Whether the object that a grant is on is loaded."""
+    choice = parts.get(unescape_pattern(statement.database)) if statement.database is not None else None
+    return choice is None or choice.brings(statement)
 
 
 def _parsed(text: str) -> Optional[AccountStatement]:
@@ -155,14 +164,32 @@ def _plain(name: Name) -> str:
     return str(name).replace("'", "")
 
 
-def _definer_names(request: LoadRequest, chosen: Sequence[Mapping[str, str]]) -> set[str]:
+def _definer_names(
+    request: LoadRequest, chosen: Sequence[Mapping[str, str]], choices: Sequence[Mapping[str, DumpChoice]]
+) -> set[str]:
     return {
         definer
-        for source, names in zip(request.sources, chosen)
+        for source, names, parts in zip(request.sources, chosen, choices)
         if source.inventory is not None
         for definer, databases in source.inventory.mysql.definers.items()
-        if any(concerns(source, names, database) for database in databases)
+        if _runs(source, names, parts, definer, databases)
     }
+
+
+def _runs(
+    source: DumpSource,
+    names: Mapping[str, str],
+    parts: Mapping[str, DumpChoice],
+    definer: str,
+    databases: Collection[str],
+) -> bool:
+    """Whether something that is loaded runs as an account."""
+    for database in databases:
+        if concerns(source, names, database):
+            choice = parts.get(database or unnamed_of(source) or "")
+            if choice is None or choice.definers is None or definer in choice.definers:
+                return True
+    return False
 
 
 def definers_of(
@@ -170,17 +197,18 @@ def definers_of(
     chosen: Sequence[Mapping[str, str]],
     present: Sequence[Account],
     accounts: AccountPlan,
+    choices: Sequence[Mapping[str, DumpChoice]],
 ) -> tuple[list[str], list[str]]:
     """Definers that do not exist: what forbids the load, and what the operator should know."""
     known = {_plain(item.name) for item in present} | {
         _plain(item.grantee) for item in accounts.statements if item.level in (CREATE_USER, CREATE_ROLE)
     }
     problems, warnings = [], []
-    for source, names in zip(request.sources, chosen):
+    for source, names, parts in zip(request.sources, chosen, choices):
         if source.inventory is None or not names:
             continue
         for definer, databases in source.inventory.mysql.definers.items():
-            if not any(concerns(source, names, database) for database in databases):
+            if not _runs(source, names, parts, definer, databases):
                 continue
             if definer in known or definer.rstrip("@") in known or definer.upper().startswith("CURRENT_"):
                 continue

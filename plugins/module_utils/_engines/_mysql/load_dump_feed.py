@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Optional, TypeVar, Union
 
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_parts import DumpChoice
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_mysql
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_database import waiting_event
@@ -109,6 +110,7 @@ class Feed:
         longest: the longest statement that the server takes, in bytes.
         sql_mode: that the session begins with.
         ignore_case: the server does not tell names of databases apart by their case.
+        choices: recorded name -> what of the database is loaded, where that is not all.
     """
 
     def __init__(
@@ -120,8 +122,10 @@ class Feed:
         longest: int,
         sql_mode: str = "",
         ignore_case: bool = False,
+        choices: Optional[Mapping[str, DumpChoice]] = None,
     ) -> None:
         self._names = names
+        self._choices = choices or {}
         self._unnamed = unnamed
         self._longest = longest
         self.size = 0
@@ -236,6 +240,13 @@ class Feed:
         whole = isinstance(item, Statement) and not item.part and item.last
         if whole and unit.kind in ("create_event", "alter_event"):
             item, unit.event_status = waiting_event(item)
+        choice = self._choices.get(unit.database or "") if whole else None
+        if choice is not None and isinstance(item, Statement):
+            shortened = choice.shortened(item)
+            if shortened is None:
+                # Nothing is left of it: there is nothing to send.
+                return
+            item = shortened
         text = self._text(item)
         if isinstance(item, Statement) and item.last:
             text = _without_delimiter(item, text)
@@ -282,6 +293,9 @@ class Feed:
             return None
         database = self._recorded(database_of(statement, MYSQL))
         if policy.action != SETTING and database not in self._names:
+            return None
+        choice = self._choices.get(database or "")
+        if policy.action == EXECUTE and choice is not None and not choice.takes(statement):
             return None
         current = self._recorded(statement.database)
         unit = Unit(

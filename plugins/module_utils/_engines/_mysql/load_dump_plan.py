@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
@@ -29,12 +29,15 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_
     accounts_of,
     concerns,
     definers_of,
+    unnamed_of,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.occupants import described, occupants
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_parts import DumpChoice, choices_of
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.occupants import replace_problems
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.previous_databases import (
     LONGEST_NAME,
     name_for_previous,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows_only import PRIVILEGES, room_for_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import (
     exists,
     is_empty,
@@ -46,6 +49,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users
     read_accounts,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import DumpSource, LoadPlan, LoadRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA, Included
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import (
     FAIL,
     REPLACE,
@@ -55,6 +59,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement im
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_findings import Finding
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_needs import CHARSET, COLLATION, ENGINE
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_rename import IN_CASE_ONLY
 
 #: Databases of the server itself: never loaded.
 SYSTEM = frozenset(("mysql", "sys", "performance_schema", "information_schema", "ndbinfo"))
@@ -83,10 +88,17 @@ _TOLD = 20
 
 @dataclass(frozen=True)
 class Preflight:
-    """Everything that a load needs to know before it begins."""
+    """Everything that a load needs to know before it begins.
+
+    Args:
+        plan: for people.
+        accounts: what has to happen to accounts.
+        choices: of each source, by recorded name, what of a database is loaded where that is not all.
+    """
 
     plan: LoadPlan
     accounts: AccountPlan = field(default_factory=AccountPlan)
+    choices: Sequence[Mapping[str, DumpChoice]] = ()
 
 
 def plan_load(server: Server, request: LoadRequest) -> LoadPlan:
@@ -96,6 +108,8 @@ def plan_load(server: Server, request: LoadRequest) -> LoadPlan:
 
 def preflight(server: Server, request: LoadRequest) -> Preflight:
     """The plan, and what the load itself needs beside it."""
+    if request.part.content == DATA:
+        return _rows_alone(server, request)
     info = inspect(server)
     problems: list[str] = []
     warnings: list[str] = []
@@ -113,21 +127,79 @@ def preflight(server: Server, request: LoadRequest) -> Preflight:
             problems += _needs(session, source, names)
             warnings += _unsaid(session, source, names)
         cut = cut_off(session)
+        ignore_case = int(session.value("SELECT @@lower_case_table_names")) != 0
+    choices = [
+        choices_of(source, names, request.part, unnamed_of(source)) for source, names in zip(request.sources, chosen)
+    ]
     warnings += [f"{name} was left by a restore that died: it will be dropped." for name in sorted(dead - set(cut))]
     warnings += [
         f"The exchange of {' and '.join(exchanged(journal))}, in which a run had died, will be finished or undone first."
         for journal in cut.values()
     ]
-    for source, names in zip(request.sources, chosen):
+    for source, names, parts in zip(request.sources, chosen, choices):
         problems += _refused(source, names)
         warnings += _left_out(source)
-    accounts, found = accounts_of(server, request, chosen, present, in_use)
+        warnings += _mentioned(source, names, parts, ignore_case)
+        for recorded, choice in parts.items():
+            problems += choice.problems
+            warnings += [f"Left out of {names[recorded]}: {text}." for text in choice.included.left_out]
+    accounts, found = accounts_of(server, request, chosen, present, in_use, choices)
     warnings += found
-    found, more = definers_of(request, chosen, present, accounts)
+    found, more = definers_of(request, chosen, present, accounts, choices)
     problems += found
     warnings += more
-    plan = LoadPlan(info, chosen, replaced, tuple(skipped), tuple(accounts.actions), tuple(problems), tuple(warnings))
-    return Preflight(plan, accounts)
+    plan = LoadPlan(
+        info,
+        chosen,
+        replaced,
+        tuple(skipped),
+        tuple(accounts.actions),
+        tuple(problems),
+        tuple(warnings),
+        _included(choices),
+    )
+    return Preflight(plan, accounts, choices)
+
+
+def _rows_alone(server: Server, request: LoadRequest) -> Preflight:
+    """The plan to fill tables that exist."""
+    info = inspect(server)
+    chosen = [dict(source.databases) for source in request.sources]
+    choices = [
+        choices_of(source, names, request.part, unnamed_of(source)) for source, names in zip(request.sources, chosen)
+    ]
+    problems: list[str] = []
+    with server.session() as session:
+        problems += missing(global_privileges(session), PRIVILEGES)
+        for source, names, parts in zip(request.sources, chosen, choices):
+            problems += _refused(source, names)
+            for recorded, choice in parts.items():
+                problems += choice.problems
+                tables = [{"name": name, "versioned": table.versioned} for name, table in choice.tables.items()]
+                details = {"tables": tables, "sequences": sorted(choice.sequences)}
+                if not choice.problems:
+                    with explaining(f"looking at the tables of {names[recorded]}"):
+                        problems += room_for_rows(session, names[recorded], details, server.flavour.keeps_history)
+    plan = LoadPlan(info, chosen, problems=tuple(problems), included=_included(choices))
+    return Preflight(plan, choices=choices)
+
+
+def _included(choices: Sequence[Mapping[str, DumpChoice]]) -> dict[str, Included]:
+    return {recorded: choice.included for parts in choices for recorded, choice in parts.items()}
+
+
+def _mentioned(
+    source: DumpSource, names: Mapping[str, str], parts: Mapping[str, DumpChoice], ignore_case: bool
+) -> Iterator[str]:
+    """What may still refer to a database by the name that it has in the dump."""
+    for mention in source.inventory.mysql.mentions if source.inventory is not None else ():
+        reference = mention.reference
+        if names.get(reference.name, reference.name) == reference.name or not concerns(source, names, mention.database):
+            continue
+        choice = parts.get(mention.database or unnamed_of(source) or "")
+        loaded = choice is None or not choice.part.chosen or mention.table in choice.tables
+        if loaded and not (ignore_case and reference.reason == IN_CASE_ONLY):
+            yield f"{source.part.label}, {reference}"
 
 
 def again(server: Server, request: LoadRequest, plan: LoadPlan) -> Preflight:
@@ -176,6 +248,7 @@ def _choose(
                     problems.append(problem)
             names[recorded] = name
         chosen.append(names)
+    problems += replace_problems(session, replaced, request.placement.disconnect)
     return chosen, skipped, replaced, problems
 
 
@@ -188,12 +261,6 @@ def _taken(session: Session, placement: Placement, name: str, replaced: dict[str
         )
     kept = placement.keep_previous > 0
     replaced[name] = name_for_previous(session, name, placement.stamp) if kept else ""
-    found = [] if placement.disconnect else occupants(session, [name])
-    if found:
-        return (
-            f"Database {name} cannot be replaced while sessions use it: {described(found)}. Stop the applications, or let "
-            "their sessions be ended (disconnect: true)."
-        )
     return None
 
 

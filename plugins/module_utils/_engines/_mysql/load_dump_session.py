@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Server,
+    Session,
     driver_errors,
     error_number,
     error_text,
@@ -159,6 +161,16 @@ class DumpSession:
         self._raw.query(b"SHOW WARNINGS")
         rows = self._raw._result.rows or ()
         return [Remark(_text(level), int(code), _text(message)) for level, code, message in rows]
+
+    @contextlib.contextmanager
+    def ours(self) -> Iterator[Session]:
+        """The session for statements that are not of the dump; `reset` comes before the next one that is."""
+        self.send(b"SET NAMES utf8mb4")
+        self._raw.use_unicode = True
+        try:
+            yield self._session
+        finally:
+            self._raw.use_unicode = False
 
     def reading(self) -> tuple[str, bool]:
         """The character set that the session reads, and whether backslashes escape."""

@@ -12,7 +12,7 @@ row could not hold: no row is changed in silence.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -27,6 +27,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.definitions import charset_clauses
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_feed import Feed, Unit
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_parts import DumpChoice
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_session import (
     Answer,
     DumpSession,
@@ -110,6 +111,7 @@ class Shadows:
         request: what happens at an error, and how many are kept.
         renamed: recorded name -> shadow, of all dumps.
         reporter: for progress and warnings.
+        said: warnings of the plan, which are not repeated.
     """
 
     def __init__(
@@ -120,12 +122,14 @@ class Shadows:
         request: LoadRequest,
         renamed: Mapping[str, str],
         reporter: Reporter,
+        said: Collection[str] = (),
     ) -> None:
         self._admin = admin
         self._run = run
         self._request = request
         self._renamed = renamed
         self._reporter = reporter
+        self._said = said
         self._server = server
         self._session = DumpSession(server)
         self._dump = ""
@@ -147,13 +151,20 @@ class Shadows:
 
     # one dump
 
-    def load(self, source: DumpSource, shadows: Mapping[str, Shadow], unnamed: Optional[str]) -> None:
+    def load(
+        self,
+        source: DumpSource,
+        shadows: Mapping[str, Shadow],
+        unnamed: Optional[str],
+        choices: Optional[Mapping[str, DumpChoice]] = None,
+    ) -> None:
         """Load a dump.
 
         Args:
             source: the dump.
             shadows: recorded name -> shadow, of what is loaded.
             unnamed: recorded name of what no statement names.
+            choices: recorded name -> what of a database is loaded, where that is not all.
 
         Raises:
             Stopped: a statement failed, and nothing more is wanted.
@@ -172,6 +183,7 @@ class Shadows:
             session.longest,
             session.sql_mode,
             session.ignore_case,
+            choices,
         )
         line = 0
         try:
@@ -181,7 +193,7 @@ class Shadows:
                 self._reporter.progress("loading the dump", feed.size, None if source.part.codecs else source.part.size)
             for item in shadows.values():
                 self._make(item)
-            self._check(self._session.send(b"COMMIT"), Unit("commit", "", None, None, line, "COMMIT"))
+            self._end(line)
         except ConnectionFailed as error:
             raise ConnectionFailed(
                 f"{error.message} This was at the statement in line {line} of {self._dump}.", error.remedy
@@ -191,8 +203,13 @@ class Shadows:
         for item in shadows.values():
             if item.recorded and item.recorded != item.name:
                 for reference in feed.references:
-                    if reference.name == item.recorded:
-                        self._reporter.warn(f"{self._dump}, {reference}")
+                    text = f"{self._dump}, {reference}"
+                    if reference.name == item.recorded and text not in self._said:
+                        self._reporter.warn(text)
+
+    def _end(self, line: int) -> None:
+        """The dump has been read."""
+        self._check(self._session.send(b"COMMIT"), Unit("commit", "", None, None, line, "COMMIT"))
 
     def finish(self) -> None:
         """Make what waits for other objects.
@@ -248,6 +265,10 @@ class Shadows:
         self._check(answer, unit)
         if unit.event_status or unit.kind == "create_event":
             owner.events[unit.subject] = unit.event_status or "ENABLED"
+        self._filled(unit)
+
+    def _filled(self, unit: Unit) -> None:
+        """A statement has been executed: now and then a transaction ends."""
         self._uncommitted += unit.size
         if self._uncommitted > _COMMIT:
             self._check(self._session.send(b"COMMIT"), unit)

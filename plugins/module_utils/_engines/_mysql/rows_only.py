@@ -51,7 +51,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Backup
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import Reader
 
-_PRIVILEGES = {
+#: Privilege -> what loading rows does with it.
+PRIVILEGES = {
     "SELECT": "to compare what was loaded",
     "INSERT": "to load rows",
     "UPDATE": "to lock the tables",
@@ -85,20 +86,27 @@ def plan(server: Server, request: RestoreRequest, parts: Parts) -> RestorePlan:
     problems = [*server_problems(server, info, manifest), *parts.problems]
     with server.session() as session:
         privileges = global_privileges(session)
-        problems += missing(privileges, _PRIVILEGES)
+        problems += missing(privileges, PRIVILEGES)
         problems += local_infile_problem(info, privileges)[1]
         for recorded, name in request.databases.items():
             artefact = manifest.artefact("database", recorded)
             if artefact is not None and recorded in parts.included:
                 with explaining(f"looking at the tables of {name}"):
-                    problems += _problems(session, name, artefact.details, server.flavour.keeps_history)
+                    problems += room_for_rows(session, name, artefact.details, server.flavour.keeps_history)
     return RestorePlan(
         info, dict(request.databases), problems=problems, warnings=parts.warnings, included=parts.included
     )
 
 
-def _problems(session: Session, name: str, details: Mapping[str, Any], history: bool) -> list[str]:
-    """What forbids to load rows into a database."""
+def room_for_rows(session: Session, name: str, details: Mapping[str, Any], history: bool) -> list[str]:
+    """What forbids to load rows into a database, each a sentence with its remedy.
+
+    Args:
+        session: a session.
+        name: of the database.
+        details: ``tables``, each with ``name`` and ``versioned``, and ``sequences``, which get values.
+        history: the server keeps the rows of earlier times where a table is versioned.
+    """
     if not exists(session, name):
         problem = f"The database {name} does not exist, and content: data fills tables that do."
         return [f"{problem} Make them first, with content: schema for example."]
@@ -181,7 +189,7 @@ def _fill(
         session = loader.use(name)
         with explaining(f"loading rows into {name}; its tables stay as they were"):
             session.execute("START TRANSACTION")
-            _lock(session, name, tables)
+            lock_empty(session, name, [table.name for table in tables])
             for batch in batches(tables):
                 loader.fill(batch)
             counted = compare_rows(
@@ -189,7 +197,7 @@ def _fill(
                 expected,
                 {item.name: count_rows(session, name, item.name, item.name in versioned) for item in tables},
             )
-            _check_keys(session, name, {item.name for item in tables})
+            check_keys(session, name, {item.name for item in tables})
             session.execute("COMMIT")
         _set_counters(session, recorded, name, directory, details)
         if request.analyze:
@@ -207,13 +215,13 @@ def _to_fill(name: str, directory: str, item: Mapping[str, Any]) -> TableToLoad:
     return TableToLoad(name, item["name"], path, int(item["bytes"]), int(item["rows"]), columns, Structure("", ""))
 
 
-def _lock(session: Session, name: str, tables: Sequence[TableToLoad]) -> None:
-    """Let nobody else write to the tables, and make sure that they are empty still."""
-    filled = [
-        table.name
-        for table in tables
-        if session.rows(f"SELECT 1 FROM {qualified(name, table.name)} LIMIT 1 FOR UPDATE")
-    ]
+def lock_empty(session: Session, name: str, tables: Sequence[str]) -> None:
+    """Let nobody else write to the tables, and make sure that they are empty still.
+
+    Raises:
+        BackupError: they are not.
+    """
+    filled = [table for table in tables if session.rows(f"SELECT 1 FROM {qualified(name, table)} LIMIT 1 FOR UPDATE")]
     if filled:
         raise BackupError(
             f"Tables of {name} have got rows since the plan was made: {_some(filled)}.",
@@ -226,8 +234,12 @@ def _has_rows(session: Session, name: str, table: str, history: bool) -> bool:
     return bool(session.rows(f"SELECT 1 FROM {source} LIMIT 1"))
 
 
-def _check_keys(session: Session, name: str, tables: set[str]) -> None:
-    """Make sure that every foreign key holds: loading does not look, since tables come in any order."""
+def check_keys(session: Session, name: str, tables: set[str]) -> None:
+    """Make sure that every foreign key holds: loading does not look, since tables come in any order.
+
+    Raises:
+        BackupError: one does not.
+    """
     keys: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {}
     for key, table, column, other_database, other, other_column in session.rows(_FOREIGN_KEYS, [name]):
         if table in tables:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
@@ -18,7 +18,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._dumps.detect import 
 from ansible_collections.vya.backupdb.plugins.module_utils._dumps.reader import DumpPart
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive, staging
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import head_of_command
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import (
+    PERSISTENT_LINES,
+    head_of_command,
+    restore_failure,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
     FIRST_WITH_ZSTD,
     Tools,
@@ -42,6 +46,7 @@ _COMMAND = "Command was: "
 _UNKNOWN_TIMEOUT = 'unrecognized configuration parameter "transaction_timeout"'
 _FURTHER = ("DETAIL:", "HINT:", "CONTEXT:")
 _IGNORED = re.compile(r"errors ignored on restore: (\d+)")
+_ROWS = re.compile(r'COPY failed for table "(.*)": ERROR:  (.*)')
 _SAID = re.compile(r"^pg_restore: error: (?:could not execute query: )?(?:ERROR:  )?(.*)")
 
 
@@ -67,14 +72,56 @@ def tools_for(part: DumpPart, server: Server) -> Tools:
         raise MissingProgram(f"{part.label} needs a newer pg_restore: {error.message}", error.remedy) from None
 
 
-def definitions(part: DumpPart, tools: Tools) -> Iterator[bytes]:
+def definitions(part: DumpPart, tools: Tools, wanted: Optional[Sequence[int]] = None) -> Iterator[bytes]:
     """What an archive holds besides data, as SQL that creates the database too.
+
+    Args:
+        part: the archive.
+        tools: the programs.
+        wanted: numbers of its entries, in its order; None for all of them.
 
     Raises:
         DamagedSet: pg_restore cannot read it.
     """
+    options = ["--create", "--schema-only"]
+    if wanted is None:
+        yield from _script(part, tools, options)
+        return
+    with staging.temporary_directory(0) as scratch:
+        yield from _script(part, tools, [*options, use_list(wanted, scratch)])
+
+
+def rows_of(part: DumpPart, tools: Tools, wanted: Sequence[int], scratch: str) -> Iterator[bytes]:
+    """Rows of an archive, and the values of its sequences, as SQL.
+
+    Args:
+        part: the archive.
+        tools: the programs.
+        wanted: numbers of the entries, in the order of the archive.
+        scratch: a directory for temporary files.
+
+    Raises:
+        DamagedSet: pg_restore cannot read it.
+    """
+    return _script(part, tools, ["--data-only", use_list(wanted, scratch)])
+
+
+def use_list(wanted: Iterable[int], scratch: str) -> str:
+    """The option that makes pg_restore take some entries only.
+
+    Args:
+        wanted: their numbers, in the order of the archive: tar, and what comes from a pipe, cannot be read in another.
+        scratch: a directory for temporary files.
+    """
+    file = Path(scratch, "entries")
+    file.write_text("".join(f"{number};\n" for number in wanted), encoding="ascii")
+    return f"--use-list={file}"
+
+
+def _script(part: DumpPart, tools: Tools, options: Sequence[str]) -> Iterator[bytes]:
+    """What pg_restore writes of an archive as SQL."""
     packed = bool(part.codecs)
-    argv = [tools.path("pg_restore"), f"--format={FORMS[part.kind]}", "--create", "--schema-only", "--file=-"]
+    argv = [tools.path("pg_restore"), f"--format={FORMS[part.kind]}", *options, "--file=-"]
     process = start(Command(argv if packed else [*argv, part.path]), PIPE if packed else None, PIPE)
     failures: list[BackupError] = []
     feeder = threading.Thread(target=_feed, args=(part.chunks() if packed else (), process, failures), daemon=True)
@@ -133,6 +180,26 @@ def place(part: DumpPart, tools: Tools, account: Optional[Account], scratch: str
     return str(target)
 
 
+def failures_of(error: ProcessError, recorded: str, target: str) -> BackupError:
+    """What a pg_restore that went on to the end could not restore, without the statements: they may hold secrets.
+
+    Args:
+        error: of the program.
+        recorded: the database in the set.
+        target: the name that it would have got.
+    """
+    found, count = errors_in(error.stderr_tail, "")
+    if not found:
+        return restore_failure(error, recorded, target)
+    more = [f"and {count - len(found)} more"] if count > len(found) else []
+    return BackupError(
+        f"Restoring {recorded!r} as {target!r} failed: {count} of its objects could not be restored, everything else"
+        " could; what that name means is as it was.",
+        "solve what the server says, then run again",
+        [*(f"{item.head}: {item.message}" for item in found), *more],
+    )
+
+
 def errors_in(said: str, label: str) -> tuple[list[StatementError], int]:
     """The errors in what pg_restore wrote, without the statements: they may hold secrets.
 
@@ -150,7 +217,9 @@ def errors_in(said: str, label: str) -> tuple[list[StatementError], int]:
         if named is not None:
             entry = named[1]
         elif begun is not None:
-            found.append(StatementError(label, 0, entry or "pg_restore", begun[1]))
+            rows = _ROWS.match(begun[1])
+            head, text = (f"COPY {rows[1]}", rows[2]) if rows is not None else (entry or "pg_restore", begun[1])
+            found.append(StatementError(label, 0, head, text))
         elif found and line.startswith(_COMMAND):
             head = entry or head_of_command(line[len(_COMMAND) :])
             found[-1] = replace(found[-1], head=head or "pg_restore")
@@ -159,5 +228,7 @@ def errors_in(said: str, label: str) -> tuple[list[StatementError], int]:
     # The one error that is no loss, see `pg_restore`.
     harmless = sum(_UNKNOWN_TIMEOUT in error.message for error in found)
     found = [error for error in found if _UNKNOWN_TIMEOUT not in error.message]
-    count = _IGNORED.search(said)
-    return found, max(len(found), int(count[1]) - harmless if count else 0)
+    if said.count("\n") < PERSISTENT_LINES - 1:
+        # What the program itself counts is too much where several of its sessions are at work.
+        return found, len(found)
+    return found, max(len(found), sum(map(int, _IGNORED.findall(said))) - harmless)

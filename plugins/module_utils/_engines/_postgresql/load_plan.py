@@ -23,6 +23,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     properties_of,
     translate_locale,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_parts import part_of_archive
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_roles import DumpedRoles
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import (
     DumpedDatabase,
@@ -33,9 +34,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.names import Names, Targets
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles import Roles
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.roles_referenced import referenced
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.rows_only import room_for_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools, major_of
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ALL, NONE, REFERENCED
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import DumpSource, LoadRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA, Included
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Database
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import SqlError
@@ -75,6 +78,7 @@ class Planned:
         sources: the dumps.
         roles: what would be done about roles.
         names: roles that exist then.
+        included: key in the dump -> what the chosen part of it comes to, where that is not all.
     """
 
     sources: list[PlannedSource] = field(default_factory=list)
@@ -82,6 +86,7 @@ class Planned:
     names: frozenset[str] = frozenset()
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    included: dict[str, Included] = field(default_factory=dict)
 
 
 class LoadPlanner:
@@ -115,8 +120,13 @@ class LoadPlanner:
         if self._server.standby:
             planned.problems.append("The server is a standby, which cannot be changed: restore to its primary.")
         targets = [name for source in self._request.sources for name in source.databases.values()]
+        rows_only = self._request.part.content == DATA
         for number, source in enumerate(self._request.sources):
             self._source(source, targets, surveys[number] if surveys is not None else None)
+        for item in planned.sources:
+            self._parts(item)
+        if rows_only:
+            return planned
         recorded = self._roles()
         rows = self._session.execute("SELECT rolname FROM pg_catalog.pg_roles")
         planned.names = frozenset(row[0] for row in rows) | recorded.names
@@ -134,7 +144,10 @@ class LoadPlanner:
         found = Targets()
         names = Names(self._access, self._session, self._server, self._request.placement, found)
         for name, target in source.databases.items():
-            names.consider(name, target, targets)
+            if self._request.part.content == DATA:
+                found.databases[name] = target
+            else:
+                names.consider(name, target, targets)
         tools = None
         try:
             if part.kind != SQL:
@@ -153,8 +166,32 @@ class LoadPlanner:
     def _survey(self, source: DumpSource, tools: Optional[Tools]) -> Survey:
         part, inventory = source.part, source.inventory
         unnamed = (inventory.origin.database or "") if inventory is not None else ""
-        chunks = part.chunks() if tools is None else definitions(part, tools)
-        return Surveyor(part.label, source.databases, unnamed).read(chunks)
+        wanted = self._request.part
+        if tools is None:
+            return Surveyor(part.label, source.databases, unnamed, wanted).read(part.chunks())
+        if wanted.whole or not source.databases:
+            return Surveyor(part.label, source.databases, unnamed).read(definitions(part, tools))
+        (key,) = source.databases
+        chosen, numbers = part_of_archive(part, key or source.databases[key], wanted)
+        survey = Survey({key: DumpedDatabase(key)})
+        if wanted.content != DATA:
+            survey = Surveyor(part.label, source.databases, unnamed).read(definitions(part, tools, numbers))
+        survey.parts[key] = chosen
+        return survey
+
+    def _parts(self, item: PlannedSource) -> None:
+        """What is chosen of the databases of a dump, and whether there is room for rows alone."""
+        planned = self._planned
+        for key, target in item.targets.databases.items():
+            chosen = item.survey.parts.get(key)
+            if chosen is None:
+                continue
+            selection = chosen.selection
+            planned.included[key] = selection.included
+            planned.problems += selection.problems
+            planned.warnings += [f"Left out of {target!r}: {text}." for text in selection.included.left_out]
+            if self._request.part.content == DATA and not selection.problems:
+                planned.problems += room_for_rows(self._access, self._server, target, selection)
 
     def _versions(self, source: DumpSource, survey: Survey) -> Iterator[str]:
         header = source.part.header

@@ -198,7 +198,9 @@ class LoadRun:
         shadows = {key: database.shadow for key, database in zip(part.keys, loaded)}
         names = {key: part.item.survey.databases[key].name for key in part.keys}
         unnamed = (inventory.origin.database or "") if inventory is not None else ""
-        PlainLoad(sender, dump.label, shadows, names, unnamed, self._team.check).run(PostgresSplitter(dump.chunks()))
+        choices = {key: chosen.choice for key, chosen in part.item.survey.parts.items() if key in shadows}
+        load = PlainLoad(sender, dump.label, shadows, names, unnamed, self._team.check, choices)
+        load.run(PostgresSplitter(dump.chunks()))
 
     def _archive(self, session: Session[Any], part: _Part, loaded: Loaded, workers: int) -> None:
         item, access, key = part.item, self._access, part.keys[0]
@@ -214,7 +216,9 @@ class LoadRun:
         with staging.temporary_directory(dump.size if dump.codecs else 0, access.account) as scratch:
             path = place(dump, tools, access.account, scratch)
             apart = item.survey.databases[key].event_triggers
-            source = Source(path, scratch, FORMS[dump.kind], apart, self._errors.persist)
+            chosen = item.survey.parts.get(key)
+            wanted = None if chosen is None else chosen.selection.numbers
+            source = Source(path, scratch, FORMS[dump.kind], apart, self._errors.persist, wanted)
             try:
                 archives.load(loaded.shadow, source, workers, afresh)
             except ProcessError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable, Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_parts import Choice
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_session import Sender
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import (
     NAMING,
@@ -21,6 +22,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_kinds import postgres_level
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_lexer import PostgresLexer, PostgresMode
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_objects import (
+    Numbering,
+    PathFollower,
+    relation_of,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_rename import PostgresRenamer
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_roles import repair_roles
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_splitter import PostgresSplitter, meta_of
@@ -51,6 +57,7 @@ class PlainLoad:
         names: key in the dump -> the name that its statements have for it.
         unnamed: the key of content that no statement names a database for.
         check: raises if the work was stopped.
+        choices: key in the dump -> what of it is loaded, where that is not all.
     """
 
     def __init__(
@@ -61,6 +68,7 @@ class PlainLoad:
         names: Mapping[str, str],
         unnamed: str,
         check: Callable[[], None],
+        choices: Optional[Mapping[str, Choice]] = None,
     ) -> None:
         self._sender = sender
         self._label = label
@@ -68,6 +76,9 @@ class PlainLoad:
         self._names = names
         self._unnamed = unnamed
         self._check = check
+        self._choices = choices or {}
+        self._numbering = Numbering()
+        self._path = PathFollower()
         self._splitter = PostgresSplitter(())
         self._renamer = PostgresRenamer({})
         self._current: Optional[str] = None
@@ -123,11 +134,12 @@ class PlainLoad:
         """The first part of a statement."""
         self._way = SKIP
         level = postgres_level(statement.kind)
+        key = self._unnamed if statement.database is None else statement.database
+        chosen = not self._choices or self._is_chosen(statement, level, key)
         if level == "client" or statement.kind == "connect":
             self._command(statement)
             return
-        key = self._unnamed if statement.database is None else statement.database
-        if key not in self._shadows or level not in ("content", "session"):
+        if not chosen or key not in self._shadows or level not in ("content", "session"):
             return
         if key != self._current:
             self._enter(key)
@@ -143,6 +155,17 @@ class PlainLoad:
             bulk = statement.kind == "insert" and self._mode.conforming and text == statement.bytes()
             self._head = text if bulk else b""
             self._pending, self._pending_line, self._pending_size = [text], statement.line, len(text)
+
+    def _is_chosen(self, statement: Statement, level: str, key: str) -> bool:
+        """Whether a statement is in the part that is loaded."""
+        number = self._numbering.of(statement)
+        self._path.see(statement)
+        choice = self._choices.get(key)
+        if choice is None or level != "content":
+            return True
+        if statement.kind in ("insert", "copy_from_stdin"):
+            return relation_of(statement, self._path.schema) in choice.tables
+        return number in choice.numbers
 
     def _enter(self, key: str) -> None:
         self._leave()
@@ -176,10 +199,13 @@ class PlainLoad:
             user = _user_of(command)
             if user is not None and key is not None and key in self._shadows:
                 self._enter(key)
-                self._sender.execute(f"SET SESSION AUTHORIZATION {identifier(user)}".encode())
+                self._act_as(user)
         elif command.name == "encoding" and command.arguments and self._current is not None:
             name = "".join(char for char in command.arguments[0] if char.isalnum() or char in "_-")
             self._sender.execute(f"SET client_encoding = '{name}'".encode("ascii", "ignore"))
+
+    def _act_as(self, user: str) -> None:
+        self._sender.execute(f"SET SESSION AUTHORIZATION {identifier(user)}".encode())
 
     # what to do with it
 

@@ -14,7 +14,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_parts import (
+    ChosenPart,
+    PartsOfPlainDump,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_words import Words, setting_of
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import Part
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.origin import Origin
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_database import (
     CreateDatabase,
@@ -99,12 +104,14 @@ class Survey:
 
     Args:
         databases: the chosen ones, by the key that the request has for them.
+        parts: what of each of them is chosen, by the same keys, where that is not all.
         roles: statements on roles, repaired, in their order; of all databases.
         origin: what its comments say.
         warnings: what is left out, or repaired.
     """
 
     databases: dict[str, DumpedDatabase] = field(default_factory=dict)
+    parts: dict[str, ChosenPart] = field(default_factory=dict)
     roles: list[Said] = field(default_factory=list)
     origin: Origin = field(default_factory=Origin)
     warnings: list[str] = field(default_factory=list)
@@ -117,9 +124,14 @@ class Surveyor:
         label: of the dump, for warnings.
         databases: name in the dump -> target name of the chosen ones.
         unnamed: the key of content that no statement names a database for.
+        part: what of each is chosen, of a plain dump.
     """
 
-    def __init__(self, label: str, databases: Mapping[str, str], unnamed: str = "") -> None:
+    def __init__(
+        self, label: str, databases: Mapping[str, str], unnamed: str = "", part: Optional[Part] = None
+    ) -> None:
+        self._parts = None if part is None or part.whole else PartsOfPlainDump(part)
+        self._number = 0
         self._label = label
         self._chosen = databases
         self._unnamed = unnamed
@@ -147,7 +159,10 @@ class Surveyor:
                 origin.read(item.text)
             elif isinstance(item, Statement) and not item.part:
                 self._statement(item, splitter)
+            elif isinstance(item, Statement) and self._parts is not None:
+                self._parts.go_on(item)
         self._name_the_unnamed()
+        self._choose()
         if self._removals:
             count, line = len(self._removals), self._removals[0]
             self._warn(f"line {line}: {count} statements that remove roles or their rights are left out, from here on.")
@@ -157,12 +172,27 @@ class Surveyor:
             self._warn(f"{references.omitted} more places may refer to an old name.")
         return self._survey
 
+    def _choose(self) -> None:
+        """What the chosen part of each database comes to, and needs."""
+        if self._parts is None:
+            return
+        for key, database in self._survey.databases.items():
+            name = database.name or self._chosen[key]
+            found = self._survey.parts[key] = self._parts.choose(key, name, self._label)
+            for role, line in found.roles.items():
+                database.roles.setdefault(role, line)
+            wanted = found.selection.extensions
+            database.extensions = {item: line for item, line in database.extensions.items() if item in wanted}
+
     def _warn(self, text: str) -> None:
         if len(self._survey.warnings) < _MOST:
             self._survey.warnings.append(f"{self._label}, {text}")
 
     def _statement(self, statement: Statement, splitter: PostgresSplitter) -> None:
         level = postgres_level(statement.kind)
+        if self._parts is not None:
+            key = self._key(statement)
+            self._number = self._parts.see(statement, key if key in self._survey.databases else None)
         if statement.kind in ("set", "reset") and statement.words[1:3] == [b"SESSION", b"AUTHORIZATION"]:
             self._acting = Words(statement, conforming_of(splitter)).last() if statement.kind == "set" else None
         if statement.kind == "connect":
@@ -179,9 +209,13 @@ class Surveyor:
         elif level == "database":
             self._database(statement, conforming_of(splitter))
         else:
-            database = self._survey.databases.get(self._unnamed if statement.database is None else statement.database)
+            database = self._survey.databases.get(self._key(statement))
             if database is not None:
                 self._content(statement, database, level)
+
+    def _key(self, statement: Statement) -> str:
+        """The key of the database that a statement belongs to."""
+        return self._unnamed if statement.database is None else statement.database
 
     # roles
 
@@ -302,7 +336,11 @@ class Surveyor:
         elif is_of_server(statement):
             self._warn(f"line {statement.line}: left out, it is about the whole server: {statement.head}")
         if kind.startswith(NAMING):
-            self._note_roles(self._repair(statement, True), database)
+            repaired = self._repair(statement, True)
+            if self._parts is None:
+                self._note_roles(repaired, database)
+            else:
+                self._parts.name_roles(self._key(statement), self._number, role_names(repaired), statement.line)
         if self._renamer.names and not kind.startswith(("copy", "insert")):
             self._renamer.apply(statement)
 

@@ -115,20 +115,22 @@ class Selection:
         return frozenset(entry.tag for entry in self.entries if entry.kind == EXTENSION)
 
 
-def select(database: str, entries: Sequence[Entry], part: Part) -> Selection:
+def select(database: str, entries: Sequence[Entry], part: Part, where: str = "set") -> Selection:
     """Find out what a part of a database comes to.
 
     Args:
         database: recorded name, for messages.
         entries: of its archive.
         part: what is chosen.
+        where: what it is in: a set, or a dump.
     """
-    return _Selector(database, entries, part).run()
+    return _Selector(database, entries, part, where).run()
 
 
 class _Selector:
-    def __init__(self, database: str, entries: Sequence[Entry], part: Part) -> None:
+    def __init__(self, database: str, entries: Sequence[Entry], part: Part, where: str) -> None:
         self._database = database
+        self._where = where
         self._entries = entries
         self._part = part
         self._by_number = {entry.number: entry for entry in entries}
@@ -178,11 +180,11 @@ class _Selector:
             there = {entry.namespace for entry in self._entries if entry.namespace} | set(self._schemas)
             for pattern in self._part.schemas:
                 if pattern != "*" and not any(matches(pattern, name) for name in there):
-                    yield unmatched(self._database, "schema", pattern, there)
+                    yield unmatched(self._database, "schema", pattern, there, self._where)
         names = {entry.name for entry in self._entries if entry.kind in _TABLES}
         for pattern in self._part.tables:
             if pattern != "*" and not any(_means(pattern, entry) for entry in self._entries if entry.kind in _TABLES):
-                yield unmatched(self._database, "table", pattern, names)
+                yield unmatched(self._database, "table", pattern, names, self._where)
 
     def _chosen(self) -> list[Entry]:
         if not self._part.chosen:
@@ -217,7 +219,8 @@ class _Selector:
         there = {number for number in entry.depends_on if number in self._by_number}
         owners = {number for number in there if self._by_number[number].kind in _OWNERS}
         if entry.kind in ("INDEX", "STATISTICS"):
-            return owners
+            # of a table alone, whatever types or sequences they name
+            return {number for number in owners if self._by_number[number].kind in _TABLES}
         if len(owners) > 1:
             # Those with a table's name before their own may be about other tables too, as a policy can be.
             named = [self._by_number[number] for number in owners]
@@ -313,6 +316,9 @@ class _Selector:
         if self._part.content == DATA:
             views = [entry for entry in self._chosen() if entry.kind == "MATERIALIZED VIEW"]
             yield from (f"the rows of {view}: REFRESH it" for view in views)
+            for entry in self._entries:
+                if self._part.chosen and entry.kind == SEQUENCE_SET and not self._owners(entry):
+                    yield f"the value of {entry.name}: nothing says which table the sequence belongs to"
             if any(entry.kind in _LARGE_OBJECTS for entry in self._entries):
                 yield "large objects"
             return

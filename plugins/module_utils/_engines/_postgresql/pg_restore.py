@@ -41,6 +41,9 @@ QUIET_SETTINGS = {
     "log_min_error_statement": "panic",
 }
 _LONGEST_HEAD = 200
+#: Of a program that goes on after errors so many lines are read, of each error a few.
+PERSISTENT_LINES = 5000
+_LAST_LINES = 40
 #: First major version that has the parameter.
 _TRANSACTION_TIMEOUT = 17
 _DEADLOCK = "deadlock detected"
@@ -113,8 +116,18 @@ class Archives:
     def _load(self, database: str, source: Source, workers: int) -> None:
         jobs = [] if source.form == "tar" else [f"--jobs={workers}"]
         several = source.event_triggers or source.wanted is not None or (workers > 1 and _has_partitions(source))
+        failed: list[ProcessError] = []
         for options in self._lists(source) if several else [[]]:
-            self._run(database, source, [*jobs, *options])
+            try:
+                self._run(database, source, [*jobs, *options])
+            except ProcessError as error:
+                # One that came to its end leaves the others something to build on.
+                if not source.persist or not _ERRORS_IGNORED.search(error.stderr_tail):
+                    raise
+                failed.append(error)
+        if failed:
+            said = "\n".join(error.stderr_tail for error in failed)
+            raise ProcessError(failed[0].message, failed[0].program, failed[0].returncode, said) from failed[0]
 
     def _run(self, database: str, source: Source, options: Sequence[str]) -> None:
         environment = self._access.environment()
@@ -136,6 +149,7 @@ class Archives:
             env=environment,
             secret_env=self._access.secret_environment(),
             account=self._access.account,
+            stderr_lines=PERSISTENT_LINES if source.persist else _LAST_LINES,
         )
         try:
             self._team.execute(command)

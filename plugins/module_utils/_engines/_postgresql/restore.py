@@ -25,6 +25,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     sql,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_archive import failures_of
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import (
     Archives,
     Source,
@@ -245,6 +246,7 @@ class Loader(Builder):
         number: int,
         workers: int,
         wanted: Optional[frozenset[int]] = None,
+        persist: bool = False,
     ) -> Loaded:
         """Load an archive into a new shadow; :meth:`complete` and :meth:`finish` come next.
 
@@ -257,13 +259,15 @@ class Loader(Builder):
             number: of the shadow, unique in this run.
             workers: how much may run at a time.
             wanted: numbers of its entries; None for all of them.
+            persist: load whatever can be loaded before it fails, and name all that cannot.
         """
         shadow = self._empty(session, database, number, target, artefact)
         way = staging.way_to(path, self._tools, self._access.account)
         room = staging.room_for(way, artefact, database)
         with staging.temporary_directory(room, self._access.account) as scratch:
             place = self._laid_out(way, path, scratch, workers)
-            source = Source(place, scratch, event_triggers=bool(artefact.details.get("event_triggers")), wanted=wanted)
+            apart = bool(artefact.details.get("event_triggers"))
+            source = Source(place, scratch, event_triggers=apart, persist=persist, wanted=wanted)
 
             def afresh() -> None:
                 drop(self._access, session, shadow, self._server.number)
@@ -272,6 +276,8 @@ class Loader(Builder):
             try:
                 self._archives.load(shadow, source, workers, afresh)
             except ProcessError as error:
+                if persist:
+                    raise failures_of(error, database.name, target) from None
                 raise restore_failure(error, database.name, target) from None
         return Loaded(database, target, shadow)
 

@@ -92,7 +92,15 @@ class RowsOnly:
 
 
 @dataclass(frozen=True)
-class _Table:
+class RowsTable:
+    """A table to fill.
+
+    Args:
+        entry: its rows in the archive, or in the dump.
+        oid: of the table on the server.
+        name: quoted.
+    """
+
     entry: Entry
     oid: int
     name: str
@@ -112,7 +120,7 @@ def room_for_rows(access: Access, server: Server, target: str, part: Selection) 
         return [f"{problem} Make them first, with content: schema for example."]
     problems = []
     with explained(f"looking at the tables of {target}"), access.session(target) as session:
-        tables, missing = _find(session, part.entries)
+        tables, missing = find_tables(session, part.entries)
         filled = [table.name for table in tables if _has_rows(session, table)]
         firing = [f"{name} of {table.name}" for table in tables for name in _firing(session, server, table)]
     if missing:
@@ -160,11 +168,10 @@ def fill(
         access.session(rows.target) as session,
     ):
         with session.transaction():
-            tables, missing = _find(session, rows.part.entries)
-            _lock(session, rows.target, tables, missing)
+            tables, missing = find_tables(session, rows.part.entries)
+            lock_empty(session, rows.target, tables, missing)
             session.execute("SET LOCAL xmloption = content")
-            oids = [table.oid for table in tables]
-            keys = session.execute(_FOREIGN_KEYS, (oids,)).fetchall()
+            keys = foreign_keys(session, tables)
             if server.superuser:
                 # Rows come in any order and as they were; what the keys promise is looked for below.
                 session.execute("SET LOCAL session_replication_role = replica")
@@ -176,7 +183,7 @@ def fill(
                 _copy(session, directory, table, encoding)
             counted = compare_rows(rows.target, recorded, {table.name: _count(session, table) for table in tables})
             if server.superuser:
-                _check_keys(session, rows.target, [(name, table, query) for name, _own, _other, table, query in keys])
+                check_keys(session, rows.target, [(name, table, query) for name, _own, _other, table, query in keys])
             session.execute("SET CONSTRAINTS ALL IMMEDIATE")
             # The values of sequences are outside of transactions: nothing that could fail comes after them.
             for entry in rows.part.entries:
@@ -189,7 +196,7 @@ def fill(
     return RestoredDatabase(rows.recorded, rows.target, time.monotonic() - began, None, counted)
 
 
-def _find(session: Session[Any], entries: Sequence[Entry]) -> tuple[list[_Table], list[str]]:
+def find_tables(session: Session[Any], entries: Sequence[Entry]) -> tuple[list[RowsTable], list[str]]:
     """The tables that rows are for, and what is not there."""
     tables, missing = [], []
     for entry in entries:
@@ -198,12 +205,24 @@ def _find(session: Session[Any], entries: Sequence[Entry]) -> tuple[list[_Table]
         if row is None:
             missing.append(entry.name)
         elif entry.kind == TABLE_DATA:
-            tables.append(_Table(entry, row[0], row[1]))
+            tables.append(RowsTable(entry, row[0], row[1]))
     return tables, missing
 
 
-def _lock(session: Session[Any], target: str, tables: Sequence[_Table], missing: Sequence[str]) -> None:
-    """Let nobody else write to the tables from here on, and make sure that they are as they were when it was planned."""
+def foreign_keys(session: Session[Any], tables: Sequence[RowsTable]) -> list[tuple[str, int, int, str, str]]:
+    """The foreign keys of tables: name, the tables on both ends, the own one quoted, a query that is true where it is broken.
+
+    The query is written for the search path of the session.
+    """
+    return session.execute(_FOREIGN_KEYS, ([table.oid for table in tables],)).fetchall()
+
+
+def lock_empty(session: Session[Any], target: str, tables: Sequence[RowsTable], missing: Sequence[str]) -> None:
+    """Let nobody else write to the tables from here on, and make sure that they are as they were when it was planned.
+
+    Raises:
+        BackupError: they are not.
+    """
     filled = []
     session.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
     for table in tables:
@@ -217,24 +236,24 @@ def _lock(session: Session[Any], target: str, tables: Sequence[_Table], missing:
         )
 
 
-def _has_rows(session: Session[Any], table: _Table) -> bool:
+def _has_rows(session: Session[Any], table: RowsTable) -> bool:
     row = session.execute(sql(f"SELECT EXISTS (SELECT FROM ONLY {table.name})")).fetchone()
     return row is not None and row[0]
 
 
-def _count(session: Session[Any], table: _Table) -> int:
+def _count(session: Session[Any], table: RowsTable) -> int:
     row = session.execute(sql(f"SELECT pg_catalog.count(*) FROM ONLY {table.name}")).fetchone()
     return 0 if row is None else row[0]
 
 
-def _firing(session: Session[Any], server: Server, table: _Table) -> list[str]:
+def _firing(session: Session[Any], server: Server, table: RowsTable) -> list[str]:
     states = ["A", "R"] if server.superuser else ["O", "A"]
     return [row[0] for row in session.execute(_TRIGGERS, (table.oid, states))]
 
 
-def _in_order(tables: Sequence[_Table], references: Sequence[tuple[int, int]]) -> list[_Table]:
+def _in_order(tables: Sequence[RowsTable], references: Sequence[tuple[int, int]]) -> list[RowsTable]:
     """Tables with those first that others refer to, as far as there is an order."""
-    ordered: list[_Table] = []
+    ordered: list[RowsTable] = []
     waiting = list(tables)
     while waiting:
         left = {table.oid for table in waiting}
@@ -248,7 +267,7 @@ def _in_order(tables: Sequence[_Table], references: Sequence[tuple[int, int]]) -
     return ordered
 
 
-def _copy(session: Session[Any], directory: str, table: _Table, encoding: str) -> None:
+def _copy(session: Session[Any], directory: str, table: RowsTable, encoding: str) -> None:
     statement = f"{table.entry.copy.strip().rstrip(';')} WITH (ENCODING '{encoding}')"
     with session.cursor() as cursor, cursor.copy(sql(statement)) as copy:
         for chunk in _rows(directory, table.entry):
@@ -270,7 +289,17 @@ def _rows(directory: str, entry: Entry) -> Iterator[bytes]:
         raise DamagedSet(f"The rows of {entry.name} in the set do not end as they should.", "restore another set")
 
 
-def _check_keys(session: Session[Any], target: str, keys: Sequence[tuple[str, str, str]]) -> None:
+def check_keys(session: Session[Any], target: str, keys: Sequence[tuple[str, str, str]]) -> None:
+    """Make sure that rows refer to rows that are there.
+
+    Args:
+        session: in the transaction that loaded them.
+        target: the database.
+        keys: name of each foreign key, its table, the query of `foreign_keys`.
+
+    Raises:
+        BackupError: some do not.
+    """
     broken = []
     for name, table, query in keys:
         row = session.execute(sql(query)).fetchone()

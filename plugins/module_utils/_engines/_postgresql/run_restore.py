@@ -156,7 +156,8 @@ class RestoreRun:
         with explained(f"restoring {database.name} as {target}"), loader.administer() as session:
             part = self._parts.get(database.name)
             wanted = None if part is None else part.numbers
-            loaded = loader.load(session, database, target, artefact, reader.path(artefact), number, workers, wanted)
+            path, keep = reader.path(artefact), self._placement.keep_failed
+            loaded = loader.load(session, database, target, artefact, path, number, workers, wanted, keep)
             self._loaded(database)
             if part is not None and part.has_rows:
                 recorded = recorded_rows(reader, database.name)

@@ -5,7 +5,7 @@
 """The table of contents of an archive, read from its bytes. Private to this collection.
 
 What ``pg_restore --list`` prints has no quotes, so a name with a space could be anything. The format is that of ReadHead,
-ReadToc and the directory format's ReadExtraToc in pg_dump's pg_backup_archiver.c, versions 1.12 to 1.16.
+ReadToc and each format's ReadExtraToc in pg_dump's pg_backup_archiver.c, versions 1.12 to 1.16.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ from __future__ import annotations
 import codecs
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.archive import TOC, read_header
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.archive import (
+    TOC,
+    Header,
+    read_header,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
 
 _WITH_ACCESS_METHOD = (1, 14)
@@ -27,6 +31,12 @@ _WITH_KIND = (1, 16)
 _FIXED = 11
 _NUMBERS_OF_TIME = 7
 _TEXTS_OF_HEAD = 3
+#: Formats of archives (ArchiveFormat in pg_backup.h): the custom one has offsets where others name files.
+_CUSTOM = 1
+_OLDEST = (1, 12)
+_TAR_BLOCK = 512
+_TAR_SIZE = slice(124, 136)
+_ENDS = "it ends too early"
 
 
 @dataclass(frozen=True)
@@ -78,11 +88,57 @@ def read_entries(directory: str) -> list[Entry]:
     with open(os.path.join(directory, TOC), "rb") as stream:
         data = stream.read()
     try:
-        found = _Reader(data, form).entries()
-        codec = python_codec(encoding_of(found))
-        return found if codec is None else _Reader(data, form, codec).entries()
+        return _entries(data, form)
     except (IndexError, ValueError) as error:
         raise DamagedSet(f"The table of contents of {directory} is damaged: {error}.", "restore another set") from None
+
+
+def read_stream(chunks: Iterable[bytes], label: str, tar: bool = False) -> list[Entry]:
+    """Every entry of an archive that another tool has made, from its first bytes.
+
+    Args:
+        chunks: its bytes; no more of them are taken than are needed.
+        label: of the archive, for messages.
+        tar: it is in the tar format, and its first member is the table of contents.
+
+    Raises:
+        DamagedSet: it cannot be read.
+    """
+    data = b""
+    wanted = _FIXED
+    source = iter(chunks)
+    while True:
+        chunk = next(source, b"")
+        data += chunk
+        if chunk and len(data) < wanted:
+            continue
+        if tar:
+            wanted = _TAR_BLOCK + int(data[_TAR_SIZE].strip(b"\0 ") or b"0", 8)
+            if chunk and len(data) < wanted:
+                continue
+        body = data[_TAR_BLOCK:wanted] if tar else data
+        try:
+            form = (body[5], body[6])
+            if form < _OLDEST or Header(form).oldest_reader is None:
+                raise DamagedSet(
+                    f"{label} has archive format {form[0]}.{form[1]}, of which no parts can be taken.",
+                    "restore the whole database under another name with target, and take the part from there",
+                )
+            return _entries(body, form)
+        except (IndexError, ValueError) as error:
+            if chunk and not tar:
+                # It goes on behind what has been read.
+                wanted = 2 * len(data)
+                continue
+            raise DamagedSet(
+                f"The table of contents of {label} is damaged: {error}.", "give another copy of the dump, or dump again"
+            ) from None
+
+
+def _entries(data: bytes, form: tuple[int, int]) -> list[Entry]:
+    found = _Reader(data, form).entries()
+    codec = python_codec(encoding_of(found))
+    return found if codec is None else _Reader(data, form, codec).entries()
 
 
 def encoding_of(entries: Sequence[Entry]) -> str:
@@ -108,6 +164,7 @@ class _Reader:
         self._data = data
         self._form = form
         self._size = data[8]
+        self._offset = data[9] + 1 if data[10] == _CUSTOM else 0
         self._at = _FIXED
         self._codec = codec
 
@@ -145,12 +202,20 @@ class _Reader:
             if text is None:
                 break
             depends_on.append(int(text))
-        return Entry(number, kind, namespace, tag, definition, copy, tuple(depends_on), self._words())
+        return Entry(number, kind, namespace, tag, definition, copy, tuple(depends_on), self._file())
+
+    def _file(self) -> str:
+        if not self._offset:
+            return self._words()
+        self._at += self._offset
+        if self._at > len(self._data):
+            raise ValueError(_ENDS)
+        return ""
 
     def _number(self) -> int:
         end = self._at + 1 + self._size
         if end > len(self._data):
-            raise ValueError("it ends too early")
+            raise ValueError(_ENDS)
         value = int.from_bytes(self._data[self._at + 1 : end], "little")
         negative = self._data[self._at] == 1
         self._at = end
@@ -162,7 +227,7 @@ class _Reader:
             return None
         text = self._data[self._at : self._at + length]
         if len(text) != length:
-            raise ValueError("it ends too early")
+            raise ValueError(_ENDS)
         self._at += length
         return text
 
