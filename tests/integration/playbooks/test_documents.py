@@ -30,6 +30,7 @@ DOCUMENTS = [
     "docs/quickstart.md",
     "docs/disaster-recovery.md",
     "docs/restore.md",
+    "docs/drills.md",
     "docs/retention.md",
     "docs/modules.md",
 ]
@@ -42,6 +43,7 @@ _EXPECTED = {
     "docs/quickstart.md": 7,
     "docs/disaster-recovery.md": 2,
     "docs/restore.md": 8,
+    "docs/drills.md": 2,
     "docs/retention.md": 7,
     "docs/modules.md": 0,
 }
@@ -65,6 +67,7 @@ class Reader:
             "/mnt/backups/backupdb": str(folder / "repository"),
             "/srv/app": str(self.app),
             "/srv/old": str(folder / "old"),
+            "/srv/ledger": str(folder / "ledger"),
             "/tmp/look": str(folder / "look"),
         }
         (folder / "look").mkdir()
