@@ -19,7 +19,7 @@ author:
   - vya.backupdb contributors (@vya)
 description:
   - Makes one row for each instance from what looped tasks have registered, for P(vya.backupdb.text_table#filter).
-positional: _input, dumped, archived, verified, pruned
+positional: _input, dumped, archived, verified, pruned, signed
 options:
   _input:
     description: Names of the instances, in order.
@@ -38,6 +38,9 @@ options:
     type: dict
   pruned:
     description: What a task registered that runs M(vya.backupdb.prune) in a loop over names.
+    type: dict
+  signed:
+    description: What a task registered that runs M(vya.backupdb.sign) for all of them.
     type: dict
 """
 

@@ -58,7 +58,12 @@ def contents(result: Result) -> str:
 
 
 def backup_rows(
-    names: Sequence[str], dumped: Any, archived: Any = None, verified: Any = None, pruned: Any = None
+    names: Sequence[str],
+    dumped: Any,
+    archived: Any = None,
+    verified: Any = None,
+    pruned: Any = None,
+    signed: Any = None,
 ) -> list[dict[str, Any]]:
     """What became of each instance in a backup.
 
@@ -68,6 +73,7 @@ def backup_rows(
         archived: the same of ``files_archive``.
         verified: the same of ``backup_verify``.
         pruned: the same of ``prune``.
+        signed: what the task registered that runs ``sign`` for all of them.
 
     Returns:
         For each instance a row: instance, ok, set, size, contents, seconds, verified, removed, message, result. In check
@@ -106,12 +112,36 @@ def backup_rows(
             }
         if failed(verdict):
             row.update(ok=False, message=message(verdict or {}))
+        unsigned = _not_signed(signed, name)
+        if unsigned:
+            row.update(ok=False, message=f"backed up, but not signed: {unsigned}")
         removal = cleared.get(name)
         if removal is not None:
             row["removed"] = removal.get("removed")
         if failed(removal):
             row.update(ok=False, message=f"backed up, but old sets are not removed: {message(removal or {})}")
     return with_results(rows)
+
+
+def _not_signed(signed: Any, name: str) -> Optional[str]:
+    """Why the set of an instance was not signed, or None."""
+    if not isinstance(signed, Mapping) or signed.get("skipped"):
+        return None
+    if "sets" not in signed:
+        return message(signed) if failed(signed) else None
+    return next((item["message"] for item in signed["sets"] if item["instance"] == name and not item["ok"]), None)
+
+
+def sign_rows(signed: Any) -> list[dict[str, Any]]:
+    """Sets and who has signed them.
+
+    Args:
+        signed: what the task registered that runs ``sign``.
+
+    Returns:
+        For each set a row: source, instance, set, ok, signed, keys, message, result.
+    """
+    return with_results([dict(item) for item in signed.get("sets", ())])
 
 
 def with_results(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -208,8 +238,8 @@ def set_rows(sets: Sequence[Result], verified: Any = None, wanted: Sequence[str]
         wanted: names of instances that must have a set.
 
     Returns:
-        For each set a row: source, instance, ok, set, age, size, databases, run_id, verified, held, proven, seconds, message,
-        result.
+        For each set a row: source, instance, ok, set, age, size, databases, run_id, verified, held, proven, signed, copies,
+        seconds, message, result.
     """
     checked = by_instance(verified)
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -227,6 +257,8 @@ def set_rows(sets: Sequence[Result], verified: Any = None, wanted: Sequence[str]
             "verified": item.get("verified"),
             "held": item.get("held"),
             "proven": item.get("proven"),
+            "signed": item.get("signed"),
+            "copies": item.get("copies"),
             "seconds": (verdict or {}).get("seconds"),
             "message": item.get("problem"),
         }
