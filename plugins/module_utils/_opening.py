@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Optional
+from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._age import (
     PROGRAM,
@@ -37,6 +37,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._process import CHUNK
 from ansible_collections.vya.backupdb.plugins.module_utils._staging import free_bytes, private_directory, sweep
 
 _PREFIX = "backupdb-opened-"
+#: Of what is read into memory.
+_MOST_BYTES = 256 << 20
 _NO_SPACE = "No space left on device"
 #: tar reads names of members as they are meant: below the directory; owners, modes and times are nobody's business here.
 _EXTRACT = ("--extract", "--file=-", "--no-same-owner", "--no-same-permissions", "--touch", "--no-acls", "--no-xattrs")
@@ -111,7 +113,7 @@ class Opening:
             artefact: what to read.
             then: programs that its content has to pass.
         """
-        target = io.BytesIO()
+        target = _Bounded(artefact.stored_as)
         self._run(artefact, [self.command(), *then], target)
         return target.getvalue()
 
@@ -194,6 +196,19 @@ class Opening:
             f"No space left in {self._root} for what is decrypted ({error}).",
             "free space, or name a directory on a larger file system with staging (backupdb_staging)",
         )
+
+
+class _Bounded(io.BytesIO):
+    """What is read into memory: no more than any real one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > _MOST_BYTES:
+            raise DamagedSet(f"{self._name} holds more than any real one.", "restore another set, or a copy")
+        return super().write(data)
 
 
 def _hashed(path: str, digest: hashlib._Hash) -> Iterator[bytes]:

@@ -78,7 +78,7 @@ attributes:
       - Shows the sets of the instance before and afterwards.
 requirements:
   - Python 3.9 or newer on the target
-  - The programs GNU C(tar) and C(zstd)
+  - The programs GNU C(tar) and C(zstd), and C(age) for encrypted sets
 seealso:
   - module: vya.backupdb.files_restore
   - module: vya.backupdb.dump

@@ -64,7 +64,7 @@ attributes:
       - Shows the first 100 paths that are made or replaced.
 requirements:
   - Python 3.9 or newer on the target
-  - The programs GNU C(tar) and C(zstd)
+  - The programs GNU C(tar) and C(zstd), and C(age) for encrypted sets
 seealso:
   - module: vya.backupdb.files_archive
   - module: vya.backupdb.proof_info
@@ -79,6 +79,15 @@ EXAMPLES = r"""
     set: 20261120T080000Z
     patterns: [/etc/app/**]
     root: /tmp/yesterday
+
+- name: The same from an encrypted set
+  vya.backupdb.files_restore:
+    repository: /var/backups/backupdb
+    source: web1
+    instance: app-files
+    patterns: [/etc/app/**]
+    root: /tmp/yesterday
+    identity: ["{{ vault_backup_key }}"]
 """
 
 RETURN = r"""

@@ -19,6 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign impo
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._load import load
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     CONNECTION,
@@ -119,7 +120,7 @@ def prepare(request: Request, reader: SetReader) -> RestoreRequest:
         raise UsageError("Parts of databases are asked for, and no database is.", "name one with databases")
     for kind in ("roles", "settings"):
         # The plan is made from them.
-        reader.verify(reader.artefact(kind))
+        _check(reader, reader.artefact(kind))
     reader.check_room(reader.artefact("database", name) for name in wanted.databases)
     return wanted
 
@@ -189,5 +190,13 @@ def verify_artefacts(reader: SetReader, plan: RestorePlan, wanted: RestoreReques
     """
     parts = [reader.artefact("database", name) for name in plan.databases]
     with ThreadPoolExecutor(wanted.jobs) as pool:
-        for _result in pool.map(reader.verify, parts):
+        for _result in pool.map(lambda part: _check(reader, part), parts):
             pass
+
+
+def _check(reader: SetReader, artefact: Artefact) -> None:
+    """Make sure that an artefact is what was stored; one that is encrypted is decrypted for that, once."""
+    if artefact.encrypted:
+        reader.path(artefact)
+    else:
+        reader.verify(artefact)
