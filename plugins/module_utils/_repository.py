@@ -46,7 +46,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._set_writer import Se
 
 _BACKUP, _PRUNE = "backup", "prune"
 #: seconds that a run waits for a prune
-_PATIENCE = 60.0
+_PATIENCE = 600.0
 _BETWEEN_TRIES = 0.1
 
 
