@@ -70,6 +70,11 @@ class DumpedObjects:
         views = set(self.others.get("views", ()))
         return {name: table for name, table in self.tables.items() if name not in views}
 
+    def note(self, statement: Statement) -> None:
+        """Keep a statement of which it cannot be told what it concerns."""
+        if len(self.unclear) < _MOST_UNCLEAR:
+            self.unclear.append(f"line {statement.line}: {statement.head.rstrip(' ;')}")
+
 
 def table_of(statement: Statement) -> Optional[str]:
     """The table that a statement about one, or about something on one, belongs to; None for other statements."""
@@ -117,14 +122,17 @@ class ObjectsTaker:
         name = subject.names[-1] if subject is not None else ""
         if kind in _OTHERS:
             self._add(found.others.setdefault(_OTHERS[kind], []), name)
+        elif kind == "create_table" and _selects(statement):
+            # with rows of other tables
+            found.note(statement)
         elif kind in OF_SUBJECT or kind in ON_TABLE:
             self._table(statement, found, definer)
         elif kind in OF_SEQUENCE:
             self._add(found.sequences, name)
         elif kind in ("alter_view", "alter_event") or (kind in ("select", "do") and sequence_of(statement)):
             return
-        elif len(found.unclear) < _MOST_UNCLEAR:
-            found.unclear.append(f"line {statement.line}: {statement.head.rstrip(' ;')}")
+        else:
+            found.note(statement)
 
     def _add(self, names: list[str], name: str) -> None:
         self._count += 1
@@ -184,6 +192,17 @@ def _drawn(statement: Statement) -> set[str]:
             last = chain_at(tokens, order, following).parts[-1]
             found.add(decode_mysql(tokens[last], statement.codec) or "")
     return found
+
+
+def _selects(statement: Statement) -> bool:
+    """Whether CREATE TABLE takes rows from a query."""
+    depth = 0
+    for index in statement.significant:
+        kind, text = statement.tokens[index]
+        depth += (text == b"(") - (text == b")")
+        if kind == WORD and not depth and text.upper() == b"SELECT":
+            return True
+    return False
 
 
 def _counter(statement: Statement) -> int:

@@ -12,7 +12,7 @@ tokens and the names in its strings go; what a function's body names, nobody can
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_postgres
@@ -163,7 +163,8 @@ def fact_of(statement: Statement, schema: str) -> Optional[list[Fact]]:
         view = reader.name_after("VIEW")
         return None if view is None else [Fact("MATERIALIZED VIEW DATA", view[0], view[1], owner=view)]
     if kind.startswith(_ABOUT):
-        return [_about(reader, kind)]
+        # on all tables that there are at its place
+        return None if reader.has("IN", "SCHEMA", top=True) else [_about(reader, kind)]
     verb, _separator, sort = kind.partition("_")
     if verb == "create":
         return _created(reader, sort)
@@ -186,12 +187,14 @@ class _Reader:
     def __post_init__(self) -> None:
         self.words = _words(self.statement)
 
+    def named(self, begin: int = 0, end: Optional[int] = None) -> frozenset[Name]:
+        """All that the names among some of its words could be."""
+        return frozenset(meaning for word in self.words[begin:end] for meaning in _meanings(word.names, self.schema))
+
     @property
     def needs(self) -> frozenset[Name]:
         """All that its names, and the names in its strings, could be."""
-        found: set[Name] = set()
-        for word in self.words:
-            found.update(_meanings(word.names, self.schema))
+        found = set(self.named())
         if self.statement.kind not in ("create_routine", "create_aggregate"):
             for names in _names_in_strings(self.statement):
                 found.update(_meanings(names, self.schema))
@@ -217,10 +220,8 @@ class _Reader:
     def names_after(self, *sought: str) -> tuple[str, ...]:
         """The name behind some words, unplaced; empty if there is none."""
         begin = self.position(*sought)
-        for word in self.words[begin:] if begin is not None else ():
-            if word.names and word.text not in _SKIPPED:
-                return word.names
-        return ()
+        rest = self.words[begin:] if begin is not None else []
+        return next((word.names for word in _unskipped(rest) if word.names), ())
 
     def name_after(self, *sought: str) -> Optional[Name]:
         """The name behind some words, in its schema."""
@@ -302,7 +303,10 @@ def _view(reader: _Reader) -> Optional[Fact]:
 def _routine(reader: _Reader) -> Optional[Fact]:
     name = reader.name_after("FUNCTION") or reader.name_after("PROCEDURE")
     languages = [word for word in reader.names_after("LANGUAGE")[:1] if word not in _OWN_LANGUAGES]
-    return None if name is None else reader.fact("FUNCTION", name, more=[("", "language", word) for word in languages])
+    if name is None:
+        return None
+    found = reader.fact("FUNCTION", name, more=[("", "language", word) for word in languages])
+    return replace(found, extended=True) if languages else found
 
 
 def _sequence(reader: _Reader) -> Optional[Fact]:
@@ -366,6 +370,11 @@ def _altered(reader: _Reader, sort: str) -> Optional[list[Fact]]:
         table, names = reader.name_after("ADD", "TABLE"), reader.names_after("PUBLICATION")
         where = (table,) if table is not None else ()
         return [Fact("PUBLICATION TABLE", "", " ".join(names[-1:]), needs=frozenset(where))]
+    if sort in ("text_search", "type", "operator") and reader.has("ADD", top=True):
+        # a piece of what was made before
+        words = ("CONFIGURATION", "TYPE", "FAMILY")
+        names = [found for found in (reader.name_after(word) for word in words) if found is not None]
+        return [reader.fact(_KINDS.get(sort, sort.upper()), names[0])] if names else None
     if sort in ("publication", "subscription"):
         return [Fact(sort.upper(), "", "")]
     if sort == "large_object":
@@ -401,7 +410,9 @@ def _altered_table(reader: _Reader) -> Optional[list[Fact]]:
         column = next(iter(reader.names_after("ALTER", "COLUMN")), "")
         found = reader.on_table("DEFAULT", table, column)
         return None if found is None else [found]
-    return [Fact(COMPANION, table[0], f"TABLE {table[1]}", needs=frozenset({table}))]
+    parent = reader.name_after("INHERIT")
+    needs = {table} if parent is None else {table, parent}
+    return [Fact(COMPANION, table[0], f"TABLE {table[1]}", needs=frozenset(needs))]
 
 
 def _about(reader: _Reader, kind: str) -> Fact:
@@ -424,14 +435,18 @@ def _about(reader: _Reader, kind: str) -> Fact:
         begin = reader.position(sort.upper())
         rest = reader.words[begin:] if begin is not None else []
         on = next((number for number, word in enumerate(rest) if word.text == "ON"), None)
-        named = [word for word in rest[on + 1 :] if word.names and word.text not in _SKIPPED] if on is not None else []
+        named = [word for word in _unskipped(rest[on + 1 :]) if word.names] if on is not None else []
         if named:
             table = _placed(named[0].names, reader.schema)
             return Fact(COMPANION, table[0], reader.statement.head, needs=frozenset({table, (*table, own)}))
     if sort == "column":
         names = reader.names_after("COLUMN")
         return Fact(COMPANION, "", reader.statement.head, needs=frozenset({_placed(names[:-1], reader.schema)}))
-    return Fact(COMPANION, "", reader.statement.head, needs=reader.needs, extended=False)
+    # Behind these words stand roles and texts, before ON privileges and columns.
+    begin = reader.position("ON") if not kind.startswith("alter") else 0
+    ends = [reader.position(word, top=True) for word in ("OWNER", "TO", "FROM", "IS")]
+    end = min((place for place in ends if place is not None and place > (begin or 0)), default=None)
+    return Fact(COMPANION, "", reader.statement.head, needs=reader.named(begin or 0, end))
 
 
 def _listed(reader: _Reader, word: str) -> Iterator[str]:
@@ -458,6 +473,14 @@ def _query(statement: Statement, reader: _Reader) -> Optional[list[Fact]]:
 
 
 # names
+
+
+def _unskipped(words: list[_Word]) -> Iterator[_Word]:
+    """Words without those that stand between the type of an object and its name."""
+    for number, word in enumerate(words):
+        following = words[number + 1] if number + 1 < len(words) else _Word("", (), 0)
+        if word.text not in _SKIPPED or not following.names or following.depth != word.depth:
+            yield word
 
 
 def _placed(names: tuple[str, ...], schema: str) -> Name:

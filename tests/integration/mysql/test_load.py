@@ -414,6 +414,23 @@ def test_m15_a_dump_of_mysql_8_loads_into_mariadb_where_it_can(target: MariaDBSe
         load(target, written(tmp_path / "dump", wrong.encode()), target="nine", check=True)
 
 
+def test_m22_what_may_still_mean_the_old_name_is_in_the_plan_and_said_once(
+    target: MariaDBServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "dump"
+    path.write_bytes(
+        b"CREATE DATABASE shop; USE shop;\nCREATE TABLE t (a INT);\nDELIMITER //\n"
+        b"CREATE PROCEDURE p() BEGIN SET @q = 'SELECT 1 FROM shop.t'; END//\nDELIMITER ;\n"
+        b"INSERT INTO t VALUES (1);\n"
+    )
+    options = {**target.login(), "src": str(path), "roles": "none"}
+    planned = [text for text in call("restore", check=True, **options, target="other")["warnings"] if "'shop'" in text]
+    assert len(planned) == 1
+    assert "line 4: SQL in a string names it" in planned[0]
+    assert [text for text in call("restore", **options, target="other")["warnings"] if "'shop'" in text] == planned
+    assert not [text for text in call("restore", check=True, **options)["warnings"] if "'shop'" in text]
+
+
 @pytest.mark.parametrize("charset", ["gbk", "sjis", "big5"])
 def test_m29_second_bytes_that_look_like_quotes_or_backslashes(
     source: MariaDBServer, target: MariaDBServer, tmp_path: Path, charset: str

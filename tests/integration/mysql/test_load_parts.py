@@ -186,6 +186,17 @@ def test_what_cannot_be_taken_apart_is_refused(
     assert databases_of(target) == []
 
 
+def test_the_servers_own_databases_get_no_rows(target: MariaDBServer, part: Any, tmp_path: Path) -> None:
+    target.sql("CREATE DATABASE shop; CREATE TABLE shop.a (b INT)")
+    path = tmp_path / "dump"
+    path.write_bytes(b"USE mysql;\nINSERT INTO plugin VALUES ('x', 'y');\nUSE shop;\nINSERT INTO a VALUES (1);\n")
+    result = part(path, content="data")
+    assert [item["name"] for item in result["databases"]] == ["shop"]
+    assert target.value("SELECT COUNT(*) FROM mysql.plugin WHERE name = 'x'") == 0
+    with pytest.raises(BackupError, match="is a database of the server itself"):
+        part(path, content="data", databases=["shop"], target="mysql")
+
+
 def test_definers_and_grants_of_what_is_not_chosen_are_not_wanted(
     target: MariaDBServer, part: Any, tmp_path: Path
 ) -> None:

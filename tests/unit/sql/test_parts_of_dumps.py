@@ -71,6 +71,8 @@ def facts(dump: str) -> list[list[Fact] | None]:
         ("COPY s.a (b) FROM stdin;\n1\n\\.\n", "TABLE DATA", "a", set()),
         ("INSERT INTO s.a VALUES (1)", "TABLE DATA", "a", set()),
         ("SELECT pg_catalog.lo_create('1')", "BLOB", "", set()),
+        ("ALTER TEXT SEARCH CONFIGURATION s.c ADD MAPPING FOR word WITH s.d", "TEXT SEARCH", "c", {("s", "d")}),
+        ("CREATE FUNCTION s.f() RETURNS int LANGUAGE plperl AS 'x'", "FUNCTION", "f", {("", "language", "plperl")}),
         ("CREATE EVENT TRIGGER e ON ddl_command_start EXECUTE FUNCTION s.f()", "EVENT TRIGGER", "e", set()),
     ],
 )
@@ -88,6 +90,20 @@ def test_statements_of_postgresql_say_what_they_are(
 )
 def test_what_could_concern_anything_is_not_guessed(statement: str) -> None:
     assert facts(f"{statement};\n") == [None]
+
+
+def test_grants_need_what_they_are_on_and_no_table_of_the_name_of_a_role_or_column() -> None:
+    found = facts(
+        "GRANT SELECT(col),INSERT ON TABLE t TO role;\nALTER TABLE t OWNER TO role;\nALTER FUNCTION f() OWNER TO role;\n"
+    )
+    named = [{name[1] for name in item[0].needs} for item in found if item]
+    assert [("t" in names or "f" in names, "role" in names or "col" in names) for names in named] == [(True, False)] * 3
+    assert facts("GRANT SELECT ON ALL TABLES IN SCHEMA s TO role;\n") == [None]
+
+
+def test_keywords_can_be_names() -> None:
+    ((found,),) = facts("CREATE TABLE domain (id int);\n")  # type: ignore[misc]
+    assert found.makes == ("public", "domain")
 
 
 def test_names_without_schemas_are_placed_by_the_search_path() -> None:

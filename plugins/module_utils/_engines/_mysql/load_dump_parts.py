@@ -49,6 +49,7 @@ class DumpChoice:
     """What of one database of a dump is loaded.
 
     Args:
+        database: its name in the dump.
         part: what is asked for.
         tables: those that are taken, as the dump describes them.
         sequences: names of those that are taken.
@@ -57,6 +58,7 @@ class DumpChoice:
         problems: what forbids it, each a sentence with its remedy.
     """
 
+    database: str
     part: Part
     tables: Mapping[str, DumpedTable] = field(default_factory=dict)
     sequences: frozenset[str] = frozenset()
@@ -88,7 +90,7 @@ class DumpChoice:
 
     def loses(self, key: ForeignKey) -> bool:
         """Whether a foreign key cannot come: the table that it refers to does not."""
-        return key.table not in self.tables and key.database is None
+        return key.table not in self.tables and key.database in (None, self.database)
 
     def brings(self, statement: AccountStatement) -> bool:
         """Whether the object that a grant is on is loaded, as far as parts decide that."""
@@ -120,10 +122,10 @@ def choices_of(
         if recorded == unnamed and "" in taker.objects:
             objects = _together(taker.objects[""], objects)
         if taker.complete:
-            found[recorded] = _choice(source.part.label, recorded or names[recorded], objects, part)
+            found[recorded] = _choice(source.part.label, recorded, names[recorded], objects, part)
         else:
             problem = f"{source.part.label} holds so many objects that no parts of it can be chosen: {_REMEDY}."
-            found[recorded] = DumpChoice(part, problems=(problem,))
+            found[recorded] = DumpChoice(recorded, part, problems=(problem,))
     return found
 
 
@@ -136,7 +138,8 @@ def _together(first: DumpedObjects, second: DumpedObjects) -> DumpedObjects:
     )
 
 
-def _choice(label: str, database: str, objects: DumpedObjects, part: Part) -> DumpChoice:
+def _choice(label: str, recorded: str, name: str, objects: DumpedObjects, part: Part) -> DumpChoice:
+    database = recorded or name
     there = objects.real_tables
     wrong = [pattern for pattern in part.tables if pattern != "*" and not any(matches(pattern, name) for name in there)]
     problems = [unmatched(database, "table", pattern, there, "dump") for pattern in wrong]
@@ -153,14 +156,14 @@ def _choice(label: str, database: str, objects: DumpedObjects, part: Part) -> Du
     if part.chosen:
         sequences &= {name for table in tables.values() for name in table.sequences}
         definers = frozenset(definer for table in tables.values() for definer in table.definers)
-    choice = DumpChoice(part, tables, sequences, definers)
+    choice = DumpChoice(recorded, part, tables, sequences, definers)
     left_out: list[str] = []
     if part.chosen and part.content != DATA:
         problems += _inseparable(label, choice)
         left_out = list(_left_out(choice, objects))
     needed = [f"sequence {name}" for name in sorted(sequences)] if part.chosen and part.content != DATA else []
     included = Included(sorted(tables), needed, left_out)
-    return DumpChoice(part, tables, sequences, definers, included, tuple(problems))
+    return DumpChoice(recorded, part, tables, sequences, definers, included, tuple(problems))
 
 
 def _inseparable(label: str, choice: DumpChoice) -> Iterator[str]:

@@ -164,7 +164,10 @@ def preflight(server: Server, request: LoadRequest) -> Preflight:
 def _rows_alone(server: Server, request: LoadRequest) -> Preflight:
     """The plan to fill tables that exist."""
     info = inspect(server)
-    chosen = [dict(source.databases) for source in request.sources]
+    chosen = [
+        {recorded: name for recorded, name in source.databases.items() if recorded.lower() not in SYSTEM}
+        for source in request.sources
+    ]
     choices = [
         choices_of(source, names, request.part, unnamed_of(source)) for source, names in zip(request.sources, chosen)
     ]
@@ -174,10 +177,11 @@ def _rows_alone(server: Server, request: LoadRequest) -> Preflight:
         for source, names, parts in zip(request.sources, chosen, choices):
             problems += _refused(source, names)
             for recorded, choice in parts.items():
-                problems += choice.problems
+                wrong = _name_problem(names[recorded])
+                problems += [*choice.problems, *([wrong] if wrong is not None else [])]
                 tables = [{"name": name, "versioned": table.versioned} for name, table in choice.tables.items()]
                 details = {"tables": tables, "sequences": sorted(choice.sequences)}
-                if not choice.problems:
+                if not choice.problems and wrong is None:
                     with explaining(f"looking at the tables of {names[recorded]}"):
                         problems += room_for_rows(session, names[recorded], details, server.flavour.keeps_history)
     plan = LoadPlan(info, chosen, problems=tuple(problems), included=_included(choices))
