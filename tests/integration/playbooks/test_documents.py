@@ -32,6 +32,7 @@ DOCUMENTS = [
     "docs/restore.md",
     "docs/drills.md",
     "docs/retention.md",
+    "docs/security.md",
     "docs/modules.md",
 ]
 _STEP = re.compile(
@@ -45,6 +46,7 @@ _EXPECTED = {
     "docs/restore.md": 8,
     "docs/drills.md": 2,
     "docs/retention.md": 7,
+    "docs/security.md": 4,
     "docs/modules.md": 0,
 }
 
