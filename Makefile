@@ -31,6 +31,7 @@ $(COLLECTION):
 .PHONY: programs
 programs: ## Install the servers and tools that are missing (Debian, Ubuntu; nothing is started)
 	@.ci/programs
+	@.ci/azurite
 
 .PHONY: test
 test: test-lint test-sanity test-unit test-integration ## Run all tests, as .ci/run does

@@ -184,6 +184,12 @@ sets:
       type: str
       returned: always
       sample: "yes"
+    copies:
+      description: Names of the copies that hold it, as far as M(vya.backupdb.copy_push) has brought it there from here.
+      type: list
+      elements: str
+      returned: always
+      sample: [offsite]
     verified:
       description:
         - What is known from verifications. The newest one that found problems, unless a newer, equally deep one found none; otherwise the

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Private keys on their way to a module: never through a file on the target. Private to this collection.
+"""Private keys, and the passwords of copies, on their way to a module: never through a file on the target. Private to this collection.
 
 A module that runs in the foreground gets its options through a pipe, if Ansible is told so. One that runs in the background
 lies in a file with its options; so the keys are left out of them, and follow through a named pipe that the module makes.
@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import shlex
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from ansible.plugins.action import ActionBase
@@ -21,6 +22,9 @@ from ansible.utils.display import Display
 
 OPTION = "identity"
 _PIPE_OPTION = "identity_pipe"
+#: the option that describes a copy, what of it is secret, and where that comes from instead
+_COPY, _SECRETS, _SECRETS_PIPE = "copy", "secrets", "secrets_pipe"
+PIPE_OPTIONS = (_PIPE_OPTION, _SECRETS_PIPE)
 #: Seconds to wait for the module's pipe, in steps; and to wait until the module reads.
 _STEPS, _STEP, _SECONDS_TO_READ = 600, 0.1, 60
 #: How the file of a background job begins until the module has ended.
@@ -29,14 +33,23 @@ _STARTED = '{"started"'
 
 def keep_off_disk(action: ActionBase) -> None:
     """Let Ansible send a module with private keys through a pipe, and say so where it cannot."""
-    if not action._task.args.get(OPTION):
+    if not action._task.args.get(OPTION) and not _secrets_of(action._task.args):
         return
     action._connection.set_option("pipelining", True)
     if not action._is_pipelining_enabled("new"):
         Display().warning(
-            "The private keys in the option identity lie in a temporary file of the target while the module runs: this connection"
+            "The private keys in the option identity, or the secrets of a copy, lie in a temporary file of the target while the module runs: this connection"
             " or ANSIBLE_KEEP_REMOTE_FILES does not let Ansible send a module through a pipe."
         )
+
+
+def _secrets_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What is secret of the copy that a module is to reach."""
+    copy = arguments.get(_COPY)
+    found = copy.get(_SECRETS) if isinstance(copy, Mapping) else None
+    if not isinstance(found, Mapping):
+        return {}
+    return {str(name): value if isinstance(value, (bool, int)) else str(value) for name, value in found.items()}
 
 
 class HandOver:
@@ -49,12 +62,16 @@ class HandOver:
     @classmethod
     def out_of(cls, arguments: dict[str, Any]) -> Optional[HandOver]:
         """Take the keys out of a module's options, and put in where they will come from; None if there are none."""
-        keys = arguments.pop(OPTION, None)
+        keys, pipe_option = arguments.pop(OPTION, None), _PIPE_OPTION
+        hidden = _secrets_of(arguments)
+        if hidden:
+            arguments[_COPY] = {name: value for name, value in arguments[_COPY].items() if name != _SECRETS}
+            keys, pipe_option = json.dumps(hidden), _SECRETS_PIPE
         if not keys:
             return None
         found = cls(keys)
         # Beside the job's own file: there the account that runs the module may write. The module expands the variable.
-        arguments[_PIPE_OPTION] = "${ANSIBLE_ASYNC_DIR}/" + found._name
+        arguments[pipe_option] = "${ANSIBLE_ASYNC_DIR}/" + found._name
         return found
 
     def give(self, action: ActionBase, results_file: str) -> None:

@@ -24,7 +24,7 @@ from typing import Any, NoReturn, Optional
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.vya.backupdb.plugins.plugin_utils._keys import HandOver, keep_off_disk
+from ansible_collections.vya.backupdb.plugins.plugin_utils._keys import PIPE_OPTIONS, HandOver, keep_off_disk
 from ansible_collections.vya.backupdb.plugins.plugin_utils._lines import Lines
 
 _LIMIT_SECONDS = 30 * 24 * 3600
@@ -60,7 +60,7 @@ class LiveAction(ActionBase):
     With the task's own ``async``, in check mode, and with the variable ``backupdb_live_progress: false`` the module runs as
     any other.
 
-    Private keys in the option ``identity`` never reach a file of the target, however the module runs.
+    Private keys in the option ``identity`` and the secrets of a copy never reach a file of the target, however the module runs.
     """
 
     _shows_progress = True
@@ -289,8 +289,9 @@ class _Job:
         arguments = result.get("invocation", {}).get("module_args", {})
         if self.own_progress_file and "progress_file" in arguments:
             arguments["progress_file"] = None
-        if self.keys is not None and "identity_pipe" in arguments:
-            arguments["identity_pipe"] = None
+        for option in PIPE_OPTIONS:
+            if self.keys is not None and option in arguments:
+                arguments[option] = None
         return result
 
 

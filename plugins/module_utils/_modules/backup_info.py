@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._copies.state import copies_of
 from ansible_collections.vya.backupdb.plugins.module_utils._drills import PASSED, drilled
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._keys import Keys
@@ -168,6 +169,7 @@ def _facts(path: str, now: datetime) -> dict[str, Any]:
     hold, drill = hold_of(path), drilled(path)
     return {
         "verified": verification(path),
+        "copies": list(copies_of(path)),
         "held": described_hold(hold) if hold is not None and hold.holds(now) else None,
         "proven": None
         if drill is None

@@ -6,8 +6,8 @@
 
 A comment before a code block says what the test does with it: ``<!-- test: file NAME -->`` writes it, ``<!-- test: run -->``
 runs it as a shell script that must succeed. Comments alone stand for what the reader does otherwise: ``<!-- test: lose db1 -->``
-throws the servers and files away and puts empty servers in their places, ``<!-- test: prepare -->`` makes a backup of db1,
-``<!-- test: play FILE -->`` runs a playbook that was written before.
+throws the servers and files away and puts empty servers in their places, ``<!-- test: wipe -->`` does so with the repository,
+``<!-- test: prepare -->`` makes a backup of db1, ``<!-- test: play FILE -->`` runs a playbook that was written before.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ DOCUMENTS = [
     "docs/restore.md",
     "docs/drills.md",
     "docs/retention.md",
+    "docs/copies.md",
     "docs/security.md",
     "docs/modules.md",
 ]
@@ -46,6 +47,7 @@ _EXPECTED = {
     "docs/restore.md": 8,
     "docs/drills.md": 2,
     "docs/retention.md": 7,
+    "docs/copies.md": 3,
     "docs/security.md": 4,
     "docs/modules.md": 0,
 }
@@ -67,6 +69,7 @@ class Reader:
         #: places of the documents -> places of this test
         self.places = {
             "/mnt/backups/backupdb": str(folder / "repository"),
+            "/mnt/offsite": str(folder / "offsite"),
             "/srv/app": str(self.app),
             "/srv/old": str(folder / "old"),
             "/srv/ledger": str(folder / "ledger"),
@@ -126,7 +129,7 @@ def test_the_comments_of_the_documents_are_understood() -> None:
         steps = steps_of(text)
         assert len(steps) == text.count("<!-- test:"), name
         assert all(block for verb, _word, block in steps if verb in ("file", "run")), name
-        assert {verb for verb, _word, _block in steps} <= {"file", "run", "lose", "prepare", "play"}
+        assert {verb for verb, _word, _block in steps} <= {"file", "run", "lose", "wipe", "prepare", "play"}
         assert sum(1 for verb, _word, _block in steps if verb == "run") == _EXPECTED[name], name
 
 
@@ -152,6 +155,8 @@ def test_what_a_document_says_works(name: str, reachable_tmp: Path) -> None:
                 reader.run("ansible-playbook vya.backupdb.backup -i inventory.yml --limit db1")
             elif verb == "lose":
                 reader.lose()
+            elif verb == "wipe":
+                shutil.rmtree(reader.folder / "repository")
             elif verb == "play":
                 outputs.append(reader.run(f"ansible-playbook {word} -i inventory.yml"))
         if "disaster_recovery" in str(steps):
