@@ -46,7 +46,7 @@ _EXPECTED = {
     "docs/disaster-recovery.md": 2,
     "docs/restore.md": 8,
     "docs/drills.md": 2,
-    "docs/retention.md": 7,
+    "docs/retention.md": 6,
     "docs/copies.md": 3,
     "docs/security.md": 4,
     "docs/modules.md": 0,

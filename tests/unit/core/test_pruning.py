@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._drills import record_drill
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._keys import Keys
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._pruning import Asked, Pruned, dry_run, prune
 from ansible_collections.vya.backupdb.plugins.module_utils._removal import opened, put_aside
@@ -27,7 +28,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._retention import Hol
 from ansible_collections.vya.backupdb.plugins.module_utils._set_locks import ReadLock
 from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 from ansible_collections.vya.backupdb.plugins.module_utils._set_states import hold_of, record_hold
+from ansible_collections.vya.backupdb.plugins.module_utils._signature_file import add_signature
+from ansible_collections.vya.backupdb.plugins.module_utils._signatures import Statement
 from ansible_collections.vya.backupdb.plugins.module_utils._verifications import record_verification
+from ansible_collections.vya.backupdb.plugins.plugin_utils._signing import SigningKey, sign_statement
 
 from tests.support.sets import make_set
 
@@ -132,6 +136,24 @@ def test_f15_only_a_drill_makes_a_set_proven(repository: Repository) -> None:
     record_drill(str(sets[3]), AT, "failed", False)
     record_drill(str(sets[2]), AT, "passed", True)
     assert run(repository, Policy(keep_last=1, counts="proven")).removed == [sets[1].name, sets[3].name]
+
+
+def test_f15_sets_that_nobody_who_is_trusted_has_signed_push_no_signed_one_out(repository: Repository) -> None:
+    sets = history(repository, 5)
+    ours, theirs = SigningKey.create(), SigningKey.create()
+    for path, key in ((sets[0], theirs), (sets[3], ours), (sets[4], ours)):
+        reader = SetReader(str(path))
+        manifest = reader.manifest
+        statement = Statement(
+            manifest.source, manifest.instance, manifest.set_id, manifest.run_id, reader.manifest_sha256, AT
+        )
+        add_signature(str(path), sign_statement(key, statement))
+    trusting = Repository(repository.root, Keys(trusted=[ours.public.line]))
+    done = run(trusting, Policy(keep_last=1))
+    assert done.removed == [sets[4].name]
+    reasons = [decision.reason for decision in done.decisions]
+    assert all(reason.startswith("left alone: ") for reason in reasons[:3])
+    assert reasons[3] == "last 1 of 1, the newest that counts"
 
 
 # what is protected
