@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``make demo``: back up, lose everything, rebuild it, prove that nothing differs.
+"""``make demo``: back up, copy elsewhere, lose everything, rebuild it from the copy, prove that nothing differs.
 
 Everything is real: servers, ``ansible-playbook``, the loss. Ends with code 0 only if nothing differs.
 """
@@ -62,13 +62,14 @@ class Screen:
         self.line(f"   {'ok  ' if good else 'FAIL'}  {text}", "32" if good else "1;31")
 
 
-def playbook(screen: Screen, estate: Estate, *arguments: str) -> list[dict[str, Any]]:
-    """Run ansible-playbook, show its output while it runs, and return the rows that it hands on.
+def playbook(screen: Screen, estate: Estate, name: str, *arguments: str) -> list[dict[str, Any]]:
+    """Run a playbook, show its output while it runs, and return the rows that it hands on.
 
     Raises:
         DemoFailed: it ended with an error.
     """
-    argv = ["ansible-playbook", *arguments]
+    inventory = os.fspath(estate.inventory.relative_to(estate.directory))
+    argv = ["ansible-playbook", f"vya.backupdb.{name}", "-i", inventory, *arguments]
     screen.line(f"   $ {shlex.join(argv)}", "1")
     environment = {**ansible_environment(), "ANSIBLE_SHOW_CUSTOM_STATS": "1"}
     if screen.colour:
@@ -122,16 +123,25 @@ def run(screen: Screen, estate: Estate) -> bool:
     )
     screen.line(f"   {len(before)} files, directories and links in {estate.files}")
 
-    screen.step("Back it up")
-    inventory = os.fspath(estate.inventory.relative_to(estate.directory))
-    made = playbook(screen, estate, "vya.backupdb.backup", "-i", inventory, "--limit", OLD)
+    screen.step("Keys: two that open what is encrypted, one of them for the safe, and one that signs")
+    estate.keys.mkdir(mode=0o700)
+    playbook(screen, estate, "create_keys", "-e", "backupdb_signing_key_file=keys/signing.pem")
+    estate.make_keys()
 
-    screen.step("Lose it: both servers are killed, their data and the files are deleted")
+    screen.step("Back it up: encrypted on the host, signed from here")
+    made = playbook(screen, estate, "backup", "--limit", OLD)
+
+    screen.step("Copy it elsewhere")
+    playbook(screen, estate, "replicate", "--limit", OLD)
+    number, readable = estate.copied()
+    screen.verdict(f"all {number} files of data in the copy are encrypted", number > 0 and not readable)
+
+    screen.step("Lose it: both servers are killed, their data, the files and all sets are deleted")
     estate.lose()
-    screen.line(f"   gone: {estate.files}, and everything of {OLD}")
+    screen.line(f"   gone: {estate.files}, {estate.repository}, and everything of {OLD}")
 
-    screen.step("Rebuild it on the empty servers")
-    rebuilt = playbook(screen, estate, "vya.backupdb.disaster_recovery", "-i", inventory, "--limit", NEW)
+    screen.step("Rebuild it on the empty servers, from the copy")
+    rebuilt = playbook(screen, estate, "disaster_recovery", "--limit", NEW, "-e", "backupdb_from=elsewhere")
 
     screen.step("Log in as before the loss")
     facts = estate.log_in()
@@ -158,13 +168,13 @@ def run(screen: Screen, estate: Estate) -> bool:
     for line in table(rows, _COLUMNS):
         screen.line(f"   {line}")
     proven = len(rows) == len(backups) > 0 and all(row["ok"] and row["differences"] == 0 for row in rows)
-    return proven and all(good for _text, good in facts)
+    return proven and number > 0 and not readable and all(good for _text, good in facts)
 
 
 def main() -> int:
     """Run the demo; 0 if nothing differs."""
     screen = Screen()
-    screen.line("vya.backupdb: back up, lose and rebuild two database servers and a tree of files", "1")
+    screen.line("vya.backupdb: back up, copy, lose and rebuild two database servers and a tree of files", "1")
     with Estate() as estate:
         try:
             good = run(screen, estate)

@@ -11,6 +11,7 @@ import os
 import pwd
 import secrets
 import shutil
+import subprocess
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +26,9 @@ from tests.support.postgresql import PostgresServer
 
 INVENTORY = CHECKOUT / "inventories" / "demo"
 OLD, NEW = "shop-old", "shop-new"
+#: Files of a set that hold no data, and how a file of age begins.
+_READABLE = ("manifest.json", "SHA256SUMS", "SIGNATURE.json", "RESTORE.md")
+_AGE = b"age-encryption.org/v1\n"
 
 
 class Estate:
@@ -35,6 +39,9 @@ class Estate:
         self.directory.chmod(0o711)
         self.inventory = self.directory / "inventory"
         self.files = self.directory / "app"
+        self.keys = self.directory / "keys"
+        self.repository = self.directory / "repository"
+        self.copy = self.directory / "elsewhere"
         self.passwords = {word: secrets.token_urlsafe(12) for word in ("APP_PASSWORD", "REPORTING_PASSWORD")}
         self.postgresql: dict[str, PostgresServer] = {}
         self.mariadb: dict[str, MariaDBServer] = {}
@@ -73,6 +80,15 @@ class Estate:
             }
             (self.inventory / "host_vars" / f"{host}.yml").write_text("---\n" + json.dumps(variables, indent=2) + "\n")
 
+    def make_keys(self) -> None:
+        """Two pairs that encrypt, the second one for the safe; the inventory looks them up."""
+        recipients = ""
+        for name in ("backup", "recovery"):
+            path = self.keys / f"{name}.key"
+            subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
+            recipients += subprocess.run(["age-keygen", "-y", path], check=True, capture_output=True, text=True).stdout
+        (self.keys / "recipients.txt").write_text(recipients)
+
     def fill(self) -> None:
         """Fill the sources."""
         content.fill_postgresql(self.postgresql[OLD], self.passwords)
@@ -80,10 +96,16 @@ class Estate:
         content.fill_files(self.files)
 
     def lose(self) -> None:
-        """Destroy the sources: servers killed, their folders and the files deleted."""
+        """Destroy the sources and the repository: servers killed, their folders, the files and all sets deleted."""
         self.postgresql.pop(OLD).destroy()
         self.mariadb.pop(OLD).destroy()
         shutil.rmtree(self.files)
+        shutil.rmtree(self.repository)
+
+    def copied(self) -> tuple[int, list[str]]:
+        """How many files of data the copy holds, and those of them that are not encrypted."""
+        paths = [path for path in self.copy.rglob("*") if path.is_file() and path.name not in _READABLE]
+        return len(paths), [path.name for path in paths if not path.read_bytes().startswith(_AGE)]
 
     def keep(self) -> list[str]:
         """Let the rebuilt servers live on; returns lines that say how to reach and how to end them."""
@@ -99,7 +121,7 @@ class Estate:
             f"  mariadb -S {mariadb.socket} -u {mariadb.superuser}",
             "A playbook on it, in this folder:",
             f"  ANSIBLE_COLLECTIONS_PATH=.build .venv/bin/ansible-playbook vya.backupdb.check -i {self.inventory} --limit {NEW}",
-            f"The files are in {self.files}, the sets in {self.directory / 'repository'}, the inventory in {self.inventory}.",
+            f"The files are in {self.files}, the sets in {self.repository}, the inventory in {self.inventory}.",
             "To end it all:",
             f"  kill {' '.join(map(str, self._kept))} && rm -rf {self.directory}",
         ]
