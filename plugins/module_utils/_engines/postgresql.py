@@ -4,7 +4,8 @@
 
 """The engine of PostgreSQL. Private to this collection.
 
-What it is made of is in the package ``_postgresql``; this file puts the parts together.
+What it is made of is in the package ``_postgresql``; this file puts the parts together. What only some of the methods
+need is imported by them: reading it all takes longer than a small task.
 """
 
 from __future__ import annotations
@@ -29,25 +30,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     prove_database,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instructions import restore_instructions
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_errors import Errors
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_plan import LoadPlanner, Planned
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_rows import fill_tables
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_run import LoadRun
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import Survey
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import (
-    Findings,
-    Preflight,
-    recorded_roles,
-    recorded_settings,
-)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.proof_instance import instance_objects
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Builder, Loader
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.rollback import (
-    RollbackPlanner,
-    roll_back,
-)
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.rows_only import RowsOnly, fill
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.run_restore import RestoreRun
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.settings import (
     read_settings,
     read_tablespaces,
@@ -89,6 +72,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._progress import Repo
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, Proof, ProofObject
 
 if TYPE_CHECKING:
+    from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_plan import Planned
+    from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_survey import Survey
+    from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import Findings
     from psycopg import Connection as Session
 
 #: A dump in a set in relation to the database on disk, estimated with care: compressed text without indexes.
@@ -247,6 +233,11 @@ class PostgresqlEngine(Engine):
 
     def plan_restore(self, request: RestoreRequest, reader: ArtefactReader) -> RestorePlan:
         """What a restore would do."""
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import (
+            recorded_roles,
+            recorded_settings,
+        )
+
         server = self._look(again=True)
         recorded = recorded_roles(recorded_settings(reader))
         with explained("looking at the server"):
@@ -272,10 +263,20 @@ class PostgresqlEngine(Engine):
         recorded: roles_of.Roles,
         existing: roles_of.Roles,
     ) -> Findings:
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import Preflight
+
         return Preflight(self._access, self._session(), server, request, reader).run(recorded, existing)
 
     def restore(self, request: RestoreRequest, plan: RestorePlan, reader: ArtefactReader) -> RestoreOutcome:
         """Restore as planned."""
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import (
+            recorded_roles,
+            recorded_settings,
+        )
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Loader
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.rows_only import RowsOnly, fill
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.run_restore import RestoreRun
+
         server = self._look(again=True)
         recorded = recorded_roles(recorded_settings(reader))
         done: list[str] = []
@@ -342,6 +343,8 @@ class PostgresqlEngine(Engine):
         )
 
     def _plan_load(self, request: LoadRequest) -> Planned:
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_plan import LoadPlanner
+
         server = self._look(again=True)
         known = self._surveyed[1] if self._surveyed is not None and self._surveyed[0] is request else None
         with explained("looking at the server"):
@@ -353,6 +356,11 @@ class PostgresqlEngine(Engine):
 
     def load(self, request: LoadRequest, plan: LoadPlan) -> LoadOutcome:
         """Load as planned."""
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_errors import Errors
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_rows import fill_tables
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_run import LoadRun
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Builder
+
         with explained("looking at the server"):
             self._sweep(self._session(), self._look(again=True))
         planned = self._plan_load(request)
@@ -387,6 +395,8 @@ class PostgresqlEngine(Engine):
 
     def plan_rollback(self, request: RollbackRequest) -> RollbackPlan:
         """What giving databases back what they were would do."""
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.rollback import RollbackPlanner
+
         server = self._look(again=True)
         with explained("looking at the server"):
             steps, problems = RollbackPlanner(self._access, self._session(), server, request).find()
@@ -394,6 +404,11 @@ class PostgresqlEngine(Engine):
 
     def rollback(self, request: RollbackRequest, plan: RollbackPlan) -> None:
         """Exchange the databases as planned; it takes as long as renaming does, whatever their size."""
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.rollback import (
+            RollbackPlanner,
+            roll_back,
+        )
+
         server = self._look(again=True)
         with explained("looking at the server"):
             self._sweep(self._session(), server)

@@ -28,7 +28,7 @@ _MAGIC = b"PGDMP"
 _HEADER_BYTES = 4096
 #: Files from this size on are compressed by several threads each, smaller ones several at a time.
 _BIG = 64 << 20
-_FILES_A_PROGRAM = 5000
+_FILES_A_PROGRAM = 2000
 
 #: Archive format -> first major version whose pg_restore reads it (K_VERS_* in pg_backup_archiver.h).
 _READERS = {(1, 12): 10, (1, 13): 10, (1, 14): 10, (1, 15): 16, (1, 16): 17}
@@ -120,20 +120,15 @@ def size_of(directory: str) -> int:
     return total
 
 
-def compress(team: Team, directory: str, level: int, workers: int) -> int:
-    """Compress the data files of an archive in place, each to one with ``.zst`` at its end.
-
-    Returns:
-        Bytes that they had before.
-    """
+def compress(team: Team, directories: Sequence[str], level: int, workers: int) -> None:
+    """Compress the data files of archives in place, each to one with ``.zst`` at its end."""
     files = [
-        (entry.stat().st_size, entry.name)
+        (entry.stat().st_size, entry.path)
+        for directory in directories
         for entry in os.scandir(directory)
         if entry.name.endswith(".dat") and entry.name != TOC
     ]
-    options = [zstd_program()[0], "-q", "--rm", f"-{level}"]
-    _run(team, options, files, directory, workers)
-    return sum(size for size, _name in files) + os.path.getsize(os.path.join(directory, TOC))
+    _run(team, [zstd_program()[0], "-q", "--rm", f"-{level}"], files, workers)
 
 
 def decompress(team: Team, directory: str, target: str, workers: int) -> None:
@@ -141,30 +136,29 @@ def decompress(team: Team, directory: str, target: str, workers: int) -> None:
     files = []
     for entry in os.scandir(directory):
         if entry.name.endswith(ZST):
-            files.append((entry.stat().st_size, entry.name))
+            files.append((entry.stat().st_size, entry.path))
         else:
             os.symlink(entry.path, os.path.join(target, entry.name))
-    options = [zstd_program()[0], "-q", "-d", f"--output-dir-flat={target}"]
-    _run(team, options, files, directory, workers)
+    _run(team, [zstd_program()[0], "-q", "-d", f"--output-dir-flat={target}"], files, workers)
 
 
-def _run(team: Team, options: Sequence[str], files: Sequence[tuple[int, str]], directory: str, workers: int) -> None:
-    """Let zstd work on files of a directory: several threads for the big ones, several programs for the others."""
-    big = sorted(name for size, name in files if size >= _BIG)
+def _run(team: Team, options: Sequence[str], files: Sequence[tuple[int, str]], workers: int) -> None:
+    """Let zstd work on files: several threads for the big ones, several programs for the others."""
+    big = sorted(path for size, path in files if size >= _BIG)
     decompressing = "-d" in options
     commands = []
     shares: list[list[str]] = [[] for _number in range(max(1, workers))]
     loads = [0] * len(shares)
-    for size, name in sorted(files, reverse=True):
+    for size, path in sorted(files, reverse=True):
         if size < _BIG or decompressing or workers == 1:
             lightest = loads.index(min(loads))
-            shares[lightest].append(name)
+            shares[lightest].append(path)
             loads[lightest] += size + 1
     if big and not decompressing and workers > 1:
-        team.execute(Command([*options, f"-T{workers}", "--", *big], cwd=directory))
+        team.execute(Command([*options, f"-T{workers}", "--", *big]))
     for share in shares:
         pieces = [share[begin : begin + _FILES_A_PROGRAM] for begin in range(0, len(share), _FILES_A_PROGRAM)]
-        commands.append([Command([*options, "-T1", "--", *piece], cwd=directory) for piece in pieces])
+        commands.append([Command([*options, "-T1", "--", *piece]) for piece in pieces])
     _several(team, [chain for chain in commands if chain])
 
 

@@ -49,11 +49,19 @@ SELECT 'pg_namespace', d.objoid, 0, d.description FROM pg_catalog.pg_namespace x
 UNION ALL
 SELECT 'pg_extension', d.objoid, 0, d.description FROM pg_catalog.pg_extension x JOIN pg_catalog.pg_description d
     ON d.objoid = x.oid AND d.classoid = 'pg_catalog.pg_extension'::regclass WHERE x.oid < 16384
-UNION ALL
+"""
+_COMMENTS_ON_LARGE_OBJECTS = """
 SELECT 'pg_largeobject', d.objoid, 0, d.description FROM pg_catalog.pg_largeobject_metadata x
   JOIN pg_catalog.pg_description d
     ON d.objoid = x.oid AND d.classoid = 'pg_catalog.pg_largeobject'::regclass WHERE x.oid < 16384
 """
+#: Catalogs whose every row is somebody's. In most databases most of them have never held a row, which their size tells.
+_RARE = (
+    "pg_default_acl", "pg_event_trigger", "pg_foreign_data_wrapper", "pg_foreign_server", "pg_inherits",
+    "pg_largeobject_metadata", "pg_policy", "pg_publication", "pg_seclabel", "pg_sequence", "pg_statistic_ext",
+    "pg_subscription", "pg_transform", "pg_trigger",
+)  # fmt: skip
+_SIZES = "SELECT " + ", ".join(f"pg_catalog.pg_relation_size('pg_catalog.{name}'::regclass)" for name in _RARE)
 _LABELS = "SELECT classoid::regclass::text, objoid, objsubid, provider, label FROM pg_catalog.pg_seclabel"
 
 
@@ -64,34 +72,62 @@ class Catalog:
     Args:
         session: to the database, with stable text forms, in the transaction whose snapshot counts.
         version: the server's version number.
+        filled: catalogs that are read only where they are filled, and may hold rows.
         members: (catalog, object id) of what belongs to an extension, which makes it again by itself.
     """
 
     session: Session[Any]
     version: int
+    filled: frozenset[str] = frozenset(_RARE)
     members: frozenset[tuple[str, int]] = frozenset()
     comments: Mapping[tuple[str, int, int], str] = field(default_factory=dict)
     labels: Mapping[tuple[str, int, int], Mapping[str, str]] = field(default_factory=dict)
     #: Roles that are named elsewhere than as an owner or in a grant.
     roles: set[str] = field(default_factory=set)
+    _answers: dict[str, list[Any]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, session: Session[Any], version: int) -> Catalog:
-        """Prepare for reading objects."""
-        comments = {(name, oid, sub): text for name, oid, sub, text in session.execute(_COMMENTS)}
+    def read(cls, session: Session[Any], version: int, soon: Sequence[str] = ()) -> Catalog:
+        """Prepare for reading objects.
+
+        Args:
+            session: to the database.
+            version: the server's version number.
+            soon: queries that will follow: see :meth:`ask`.
+        """
+        catalog = cls(session, version)
+        (sizes,) = catalog.rows(_SIZES)
+        catalog.filled = frozenset(name for name, size in zip(_RARE, sizes) if size)
+        comments = _COMMENTS
+        if "pg_largeobject_metadata" in catalog.filled:
+            comments += f"UNION ALL{_COMMENTS_ON_LARGE_OBJECTS}"
+        catalog.ask([comments, _MEMBERS, *soon])
+        catalog.comments = {(name, oid, sub): text for name, oid, sub, text in catalog.rows(comments)}
         labels: dict[tuple[str, int, int], dict[str, str]] = {}
-        for name, oid, sub, provider, label in session.execute(_LABELS):
+        for name, oid, sub, provider, label in catalog.rows(_LABELS) if "pg_seclabel" in catalog.filled else ():
             labels.setdefault((name, oid, sub), {})[provider] = label
-        members = frozenset((name, oid) for name, oid in session.execute(_MEMBERS))
-        return cls(session, version, members, comments, labels)
+        catalog.labels = labels
+        catalog.members = frozenset((name, oid) for name, oid in catalog.rows(_MEMBERS))
+        return catalog
+
+    def ask(self, queries: Sequence[str]) -> None:
+        """Ask queries in one go: on a small database the ways to the server and back take longer than the answers.
+
+        Whoever asks one of them next gets the answer that is there already.
+        """
+        cursor = self.session.execute(sql(";".join(queries)))
+        for query in queries:
+            self._answers[query] = cursor.fetchall()
+            cursor.nextset()
 
     def rows(self, query: str) -> list[Any]:
         """The rows of a query."""
-        return self.session.execute(sql(query)).fetchall()
+        known = self._answers.pop(query, None)
+        return self.session.execute(sql(query)).fetchall() if known is None else known
 
     def objects(self, catalog: str, query: str) -> Iterator[Any]:
         """The rows of a query whose first column is the object id, without those that belong to an extension."""
-        for row in self.session.execute(query).fetchall():
+        for row in self.rows(query):
             if (catalog, row[0]) not in self.members:
                 yield row
 

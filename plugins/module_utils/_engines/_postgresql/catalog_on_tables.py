@@ -71,6 +71,8 @@ SELECT s.oid, pg_catalog.format('%I.%I', n.nspname, s.stxname), pg_catalog.pg_ge
        pg_catalog.pg_get_statisticsobjdef(s.oid), {target}
   FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
 """
+#: What is asked of every database.
+USUAL = (_CONSTRAINTS, _INDEXES)
 
 
 def constraints(catalog: Catalog) -> Iterator[ProofObject]:

@@ -85,6 +85,8 @@ SELECT m.oid, pg_catalog.pg_get_userbyid(m.lomowner),
        COALESCE(m.lomacl, pg_catalog.acldefault('L', m.lomowner))::text[]
   FROM pg_catalog.pg_largeobject_metadata m ORDER BY m.oid
 """
+#: What is asked of every database.
+USUAL = (_EXTENSIONS, _LANGUAGES)
 
 
 def extensions(catalog: Catalog) -> Iterator[ProofObject]:
@@ -218,7 +220,7 @@ def default_privileges(catalog: Catalog) -> Iterator[ProofObject]:
 
 def large_objects(catalog: Catalog) -> list[tuple[int, str, list[str]]]:
     """Object id, owner and access list of every large object, in the order of their ids."""
-    return catalog.rows(_LARGE_OBJECTS)
+    return catalog.rows(_LARGE_OBJECTS) if "pg_largeobject_metadata" in catalog.filled else []
 
 
 def prove_large_objects(

@@ -101,6 +101,8 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = {literal}::regclass
 """
 _SEQUENCES_AT_A_TIME = 200
+#: What is asked of every database, beside its columns.
+USUAL = (_SCHEMAS, _RELATIONS)
 
 
 def schemas(catalog: Catalog) -> Iterator[ProofObject]:
@@ -109,11 +111,16 @@ def schemas(catalog: Catalog) -> Iterator[ProofObject]:
         yield catalog.make("schema", name, "pg_namespace", oid, owner=owner, access=access)
 
 
+def columns_query(version: int) -> str:
+    """The query for the columns of a database, on a version of the server."""
+    compression = "a.attcompression" if version >= 140000 else "''"
+    return _COLUMNS.format(compression=compression, schemas=of_users("c"))
+
+
 def columns_by_relation(catalog: Catalog) -> dict[int, list[Any]]:
     """Object id of a table, view or composite type -> rows of its columns, in their order."""
-    compression = "a.attcompression" if catalog.version >= 140000 else "''"
     found: dict[int, list[Any]] = {}
-    for row in catalog.rows(_COLUMNS.format(compression=compression, schemas=of_users("c"))):
+    for row in catalog.rows(columns_query(catalog.version)):
         found.setdefault(row[0], []).append(row)
     return found
 
@@ -160,7 +167,7 @@ def column_attributes(catalog: Catalog, rows: Sequence[Any]) -> dict[str, str]:
 def relations(catalog: Catalog, columns: Mapping[int, Sequence[Any]]) -> Iterator[tuple[int, ProofObject]]:
     """Tables, views and the like, each with its object id."""
     parents: dict[int, list[str]] = {}
-    for child, parent in catalog.rows(_PARENTS):
+    for child, parent in catalog.rows(_PARENTS) if "pg_inherits" in catalog.filled else ():
         parents.setdefault(child, []).append(parent)
     for row in catalog.objects("pg_class", _RELATIONS):
         (oid, relkind, name, owner, access, persistence, bound, key, reloptions, tablespace, method, replica,
@@ -203,7 +210,7 @@ def relations(catalog: Catalog, columns: Mapping[int, Sequence[Any]]) -> Iterato
 
 def sequences(catalog: Catalog) -> Iterator[ProofObject]:
     """Sequences with their values, which are outside of every snapshot: they are those of this moment."""
-    rows = list(catalog.objects("pg_class", _SEQUENCES))
+    rows = list(catalog.objects("pg_class", _SEQUENCES)) if "pg_sequence" in catalog.filled else []
     values = sequence_values(catalog, [row[1] for row in rows])
     for row in rows:
         (oid, name, owner, access, persistence, type_name, start, increment, least, greatest, cache, cycle, owned) = row

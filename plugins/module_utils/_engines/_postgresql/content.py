@@ -39,8 +39,11 @@ _PIECES_BY_CTID = 140000
 _BLOCK = 8192
 _LARGE_OBJECT_CHUNK = 16 << 20
 _AT_A_TIME = 200
+#: Tables that are together no larger are read in one go.
+_GROUP_BYTES = 4 << 20
 
-_TABLES = f"""
+#: Every table that is measured.
+TABLES = f"""
 SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_relation_size(c.oid),
        (SELECT a.amname FROM pg_catalog.pg_am a WHERE a.oid = c.relam)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -104,9 +107,15 @@ class Measures:
         #: Object id of a large object -> its size in bytes, and the SHA-256 of its content if that was asked for.
         self.large_objects: dict[int, tuple[int, Optional[str]]] = {}
 
-    def read(self, session: Session[Any], piece: Piece) -> None:
-        """Read a piece of a table."""
-        rows, total = session.execute(sql(piece.query)).fetchone()  # type: ignore[misc]
+    def read(self, session: Session[Any], pieces: Sequence[Piece]) -> None:
+        """Read tables, or pieces of them, in one go."""
+        cursor = session.execute(sql(";".join(piece.query for piece in pieces)))
+        for piece in pieces:
+            rows, total = cursor.fetchone()  # type: ignore[misc]
+            self._add(piece, rows, total)
+            cursor.nextset()
+
+    def _add(self, piece: Piece, rows: int, total: Any) -> None:
         self._pieces.append((piece.table, rows, None if piece.digest is None else int(total or 0)))
 
     def read_large_objects(self, session: Session[Any], ids: Sequence[int], content: bool) -> None:
@@ -133,12 +142,27 @@ def _content(total: Optional[int]) -> Optional[str]:
     return None if total is None else f"{_ALGORITHM}:{total % (1 << 128):032x}"
 
 
+def groups(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Pieces in the same order, small ones in groups to read in one go."""
+    found: list[list[Piece]] = []
+    size = 0
+    for piece in pieces:
+        if not found or size + piece.size > _GROUP_BYTES or len(found[-1]) >= _AT_A_TIME:
+            found.append([])
+            size = 0
+        found[-1].append(piece)
+        size += piece.size
+    return found
+
+
 def batches(ids: Sequence[int]) -> list[list[int]]:
     """Ids of large objects in groups to read in one go."""
     return [list(ids[begin : begin + _AT_A_TIME]) for begin in range(0, len(ids), _AT_A_TIME)]
 
 
-def pieces(session: Session[Any], version: int, content: bool, workers: int) -> list[Piece]:
+def pieces(
+    session: Session[Any], version: int, content: bool, workers: int, tables: Optional[Sequence[Any]] = None
+) -> list[Piece]:
     """Everything to read in a database, the biggest tables first.
 
     Args:
@@ -146,13 +170,14 @@ def pieces(session: Session[Any], version: int, content: bool, workers: int) -> 
         version: the server's version number.
         content: whether contents are digested.
         workers: how many will read at a time.
+        tables: the answer to :data:`TABLES`, where it is known already.
     """
     columns: dict[int, list[tuple[str, str]]] = {}
     if content:
         for oid, name, type_name, kind, builtin in session.execute(_COLUMNS):
             columns.setdefault(oid, []).append((name, _column(name, type_name, kind, builtin)))
     found = []
-    for oid, table, size, method in session.execute(_TABLES).fetchall():
+    for oid, table, size, method in session.execute(TABLES).fetchall() if tables is None else tables:
         digest = row_hash(columns.get(oid, ())) if content else None
         if content and workers > 1 and size > 2 * _PIECE_BYTES and version >= _PIECES_BY_CTID and method == "heap":
             found += _split(table, size, digest)

@@ -10,7 +10,6 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Optional
@@ -28,12 +27,13 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     explained,
     psycopg_error,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.finishing import Archive, Finisher
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import literal
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import give_to
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactWriter
-from ansible_collections.vya.backupdb.plugins.module_utils._model import Database
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, Process
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import ProofObject
@@ -41,10 +41,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import P
 if TYPE_CHECKING:
     from psycopg import Connection as Session
 
-FORMAT = "pg_directory"
-CODEC = "zstd"
 #: How long a dump waits for another session's exclusive lock on a table, in milliseconds.
 LOCK_TIMEOUT = 300_000
+_BEGIN = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = {LOCK_TIMEOUT + 2000}"
 _REMEDY_OF_DUMP = (
     "if another session holds an exclusive lock on a table, let it end; if the server stopped, look into its log"
 )
@@ -104,8 +103,7 @@ class Dumper:
         self._reporter = reporter
         self._settings = settings
         self._growing: dict[str, str] = {}
-        self._finishers = ThreadPoolExecutor(max(1, team.places), thread_name_prefix="backupdb-finish")
-        self._finishing: list[Future[None]] = []
+        self._finisher = Finisher(team, writer, None if settings.tools.zstd else settings.level, self._finish)
         self._finished = 0
 
     @property
@@ -135,9 +133,10 @@ class Dumper:
                     check=lambda: _failed_early(process),
                 )
                 try:
-                    inventory = proof.take_inventory(session, self._settings.version)
+                    soon = [public_schema.STATE]
+                    inventory = proof.take_inventory(session, self._settings.version, soon, database.size)
                     objects = proof.measure(session, inventory, effort)
-                    public = public_schema.state(session)
+                    public = public_schema.described(inventory.catalog.rows(public_schema.STATE))
                 except psycopg_error():
                     # What stopped the dump too is told by the dump, which knows more about it.
                     _failed_early(process)
@@ -151,14 +150,10 @@ class Dumper:
             "public_schema": public,
             **_needs(objects, inventory.catalog.roles),
         }
-        if not self._settings.tools.zstd:
-            details["plain_bytes"] = archive.compress(self._team, directory, self._settings.level, workers)
-        self._finishing.append(self._finishers.submit(self._finish, name, details))
+        self._finisher.add(Archive(name, directory, details), workers)
         return Dumped(database, moment, (proof.database_object(database), *objects), details)
 
-    def _finish(self, name: str, details: Mapping[str, Any]) -> None:
-        """Let the writer hash and sync an archive: that waits for the disk, while the next database needs the processor."""
-        artefact = self._writer.finish("database", name, FORMAT, CODEC, details)
+    def _finish(self, name: str, artefact: Artefact) -> None:
         del self._growing[name]
         self._finished += artefact.size
 
@@ -167,10 +162,10 @@ class Dumper:
 
     def __exit__(self, kind: Optional[type[BaseException]], *_error: object) -> None:
         """Wait until every archive is on disk; raises what went wrong with that."""
-        self._finishers.shutdown(wait=True, cancel_futures=kind is not None)
         if kind is None:
-            for future in self._finishing:
-                future.result()
+            self._finisher.complete()
+        else:
+            self._finisher.abandon()
 
     def _with_dumped_sequences(
         self, inventory: proof.Inventory, objects: list[ProofObject], directory: str
@@ -225,15 +220,16 @@ class Dumper:
 
 def begin_snapshot(session: Session[Any]) -> tuple[datetime, str]:
     """Begin a transaction that sees one moment, and let others see the same; returns the moment and the snapshot."""
-    begin(session)
-    moment, snapshot = session.execute("SELECT pg_catalog.now(), pg_catalog.pg_export_snapshot()").fetchone() or ()
+    cursor = session.execute(f"{_BEGIN}; SELECT pg_catalog.now(), pg_catalog.pg_export_snapshot()")
+    while cursor.nextset():
+        pass
+    moment, snapshot = cursor.fetchone() or ()
     return moment, snapshot
 
 
 def begin(session: Session[Any]) -> None:
     """Begin a transaction that sees one moment, and that waits for locks a little longer than pg_dump does."""
-    session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    session.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT + 2000}")
+    session.execute(_BEGIN)
 
 
 def prove_database(
@@ -244,7 +240,7 @@ def prove_database(
     with explained(f"proving the database {name}"), access.session(name) as session:
         _moment, snapshot = begin_snapshot(session)
         effort = proof.Effort(content, workers, lambda: same_snapshot(access, name, snapshot), team, team.check)
-        inventory = proof.take_inventory(session, version)
+        inventory = proof.take_inventory(session, version, size=database.size)
         return (proof.database_object(database), *proof.measure(session, inventory, effort))
 
 

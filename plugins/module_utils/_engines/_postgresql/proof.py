@@ -45,11 +45,10 @@ _COMMON: Sequence[Reader] = (
     catalog_tables.schemas,
     catalog_on_tables.constraints,
     catalog_on_tables.indexes,
-    catalog_on_tables.rules,
     catalog_others.extensions,
     catalog_others.languages,
 )
-#: Catalogs whose every row is somebody's: they are asked only where they are not empty.
+#: Catalogs whose every row is somebody's: they are asked only where they are filled.
 _RARE: Mapping[str, Sequence[Reader]] = {
     "pg_trigger": (catalog_on_tables.triggers,),
     "pg_policy": (catalog_on_tables.policies,),
@@ -77,6 +76,21 @@ _BY_ID: Mapping[str, Reader] = {
     "pg_ts_template": catalog_code.simple("text search template"),
     "pg_ts_parser": catalog_code.simple("text search parser"),
 }
+#: What somebody made, but for the types of tables and their arrays: arrays are read by array_in.
+_TYPES = """
+SELECT FROM pg_catalog.pg_type WHERE oid >= 16384 AND (typtype IN ('d', 'e', 'r')
+    OR typtype = 'b' AND typinput <> 'pg_catalog.array_in'::regproc
+    OR typtype = 'c' AND (SELECT c.relkind = 'c' FROM pg_catalog.pg_class c WHERE c.oid = typrelid))
+"""
+_RULES = "SELECT FROM pg_catalog.pg_rewrite WHERE oid >= 16384 AND rulename <> '_RETURN'"
+_QUESTIONS = (
+    _TYPES,
+    _RULES,
+    *(f"SELECT FROM pg_catalog.{name} WHERE oid >= {FIRST_USER_OID}" for name in _BY_ID),
+)
+_PRESENCE = "SELECT " + ", ".join(f"EXISTS ({query})" for query in _QUESTIONS)
+#: Bytes of a database from which on it may have very many objects.
+_MANY_OBJECTS = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -113,27 +127,42 @@ class Effort:
     check: Callable[[], None]
 
 
-def take_inventory(session: Session[Any], version: int) -> Inventory:
-    """Read the catalogs of a database."""
-    catalog = Catalog.read(session, version)
+def take_inventory(session: Session[Any], version: int, soon: Sequence[str] = (), size: int = 0) -> Inventory:
+    """Read the catalogs of a database.
+
+    Args:
+        session: to the database.
+        version: the server's version number.
+        soon: what else will be asked of the catalog.
+        size: of the database in bytes; where it may have very many objects, their answers are not kept beside each other.
+    """
+    catalog = Catalog.read(session, version, [] if size > _MANY_OBJECTS else [*_usual(version), *soon])
     columns = catalog_tables.columns_by_relation(catalog)
     objects = [item for _oid, item in catalog_tables.relations(catalog, columns)]
     objects += catalog_tables.sequences(catalog)
-    objects += catalog_code.types(catalog, columns)
-    for reader in (*_COMMON, *_present(catalog)):
+    (answers,) = catalog.rows(_PRESENCE)
+    types, rules, *others = answers
+    if types:
+        objects += catalog_code.types(catalog, columns)
+    if rules:
+        objects += catalog_on_tables.rules(catalog)
+    rare = [reader for name, readers in _RARE.items() if name in catalog.filled for reader in readers]
+    present = [reader for reader, there in zip(_BY_ID.values(), others) if there]
+    for reader in (*_COMMON, *rare, *present):
         objects += reader(catalog)
     return Inventory(objects, catalog_others.large_objects(catalog), catalog)
 
 
-def _present(catalog: Catalog) -> list[Reader]:
-    """Readers of the kinds that this database has."""
-    questions: list[tuple[str, Sequence[Reader]]] = []
-    for name, readers in _RARE.items():
-        questions.append((f"SELECT FROM pg_catalog.{name}", readers))
-    for name, reader in _BY_ID.items():
-        questions.append((f"SELECT FROM pg_catalog.{name} WHERE oid >= {FIRST_USER_OID}", [reader]))
-    (answers,) = catalog.rows("SELECT " + ", ".join(f"EXISTS ({query})" for query, _readers in questions))
-    return [reader for (_query, readers), there in zip(questions, answers) if there for reader in readers]
+def _usual(version: int) -> list[str]:
+    """What is asked of every database."""
+    return [
+        catalog_tables.columns_query(version),
+        *catalog_tables.USUAL,
+        *catalog_on_tables.USUAL,
+        *catalog_others.USUAL,
+        _PRESENCE,
+        content.TABLES,
+    ]
 
 
 def measure(session: Session[Any], inventory: Inventory, effort: Effort) -> list[ProofObject]:
@@ -146,9 +175,11 @@ def measure(session: Session[Any], inventory: Inventory, effort: Effort) -> list
     """
     measures = content.Measures()
     todo: list[Callable[[Session[Any]], None]] = []
-    pieces = content.pieces(session, inventory.catalog.version, effort.content, effort.workers)
-    for piece in pieces:
-        todo.append(functools.partial(measures.read, piece=piece))
+    catalog = inventory.catalog
+    tables = catalog.rows(content.TABLES)
+    pieces = content.pieces(session, catalog.version, effort.content, effort.workers, tables)
+    for group in content.groups(pieces):
+        todo.append(functools.partial(measures.read, pieces=group))
     for ids in content.batches([oid for oid, _owner, _access in inventory.large_objects]):
         todo.append(functools.partial(measures.read_large_objects, ids=ids, content=effort.content))
 
@@ -166,10 +197,10 @@ def measure(session: Session[Any], inventory: Inventory, effort: Effort) -> list
         effort.team.spread(todo, effort.workers, work_apart)
     else:
         work(session, iter(todo))
-    tables = measures.tables()
-    objects = [_measured(item, tables) for item in inventory.objects]
+    measured = measures.tables()
+    objects = [_measured(item, measured) for item in inventory.objects]
     rows = list(inventory.large_objects)
-    objects += catalog_others.prove_large_objects(inventory.catalog, rows, measures.large_objects)
+    objects += catalog_others.prove_large_objects(catalog, rows, measures.large_objects)
     return objects
 
 

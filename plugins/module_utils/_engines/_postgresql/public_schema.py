@@ -10,7 +10,7 @@ removed, the recorded state has to be made by hand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import acl
@@ -19,7 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 if TYPE_CHECKING:
     from psycopg import Connection as Session
 
-_STATE = """
+STATE = """
 SELECT pg_catalog.pg_get_userbyid(nspowner), COALESCE(nspacl, pg_catalog.acldefault('n', nspowner))::text[]
   FROM pg_catalog.pg_namespace WHERE nspname = 'public'
 """
@@ -27,7 +27,12 @@ SELECT pg_catalog.pg_get_userbyid(nspowner), COALESCE(nspacl, pg_catalog.acldefa
 
 def state(session: Session[Any]) -> Optional[dict[str, Any]]:
     """Owner and privileges of schema public as JSON values; None if it was removed."""
-    row = session.execute(_STATE).fetchone()
+    return described(session.execute(STATE).fetchall())
+
+
+def described(rows: Sequence[Any]) -> Optional[dict[str, Any]]:
+    """The state that the rows of :data:`STATE` say."""
+    row = rows[0] if rows else None
     return None if row is None else {"owner": row[0], "acl": [list(entry) for entry in acl.entries_of(row[1])]}
 
 

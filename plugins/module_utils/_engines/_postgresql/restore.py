@@ -298,9 +298,9 @@ class Loader(Builder):
         """Name of each table in a loaded shadow -> its rows."""
         measures = content.Measures()
         with self._access.session(loaded.shadow) as session:
-            for piece in content.pieces(session, self._server.number, False, 1):
+            for pieces in content.groups(content.pieces(session, self._server.number, False, 1)):
                 self._team.check()
-                measures.read(session, piece)
+                measures.read(session, pieces)
         return {name: rows for name, (rows, _digest) in measures.tables().items()}
 
     def _laid_out(self, way: str, path: str, scratch: str, workers: int) -> str:
