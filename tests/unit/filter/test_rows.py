@@ -113,7 +113,8 @@ def test_plan_for_an_empty_server_restores_everything() -> None:
     row = plan_of(["postgres", "template1"], {}, {"databases": recorded("a", "postgres"), "roles": ["create role x"]})
     assert (row["ok"], row["todo"], row["proven"], row["select"]) == (True, True, False, ["*"])
     assert row["plan"] == "restore 2 databases, 1 role or account"
-    assert 3 * 3600 <= row["age"] < 3 * 3600 + 60
+    # the whole run may have taken a while
+    assert 3 * 3600 <= row["age"] < 4 * 3600
 
 
 def test_plan_leaves_out_what_is_proven() -> None:
