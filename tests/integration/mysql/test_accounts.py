@@ -248,3 +248,13 @@ def test_check_mode_changes_nothing(two_servers: tuple[MariaDBServer, MariaDBSer
     assert result["changed"] is True
     assert "create user 'app'@'%'" in result["roles"]
     assert (target.sql("SELECT user, host FROM mysql.user ORDER BY 1, 2"), target.sql("SHOW DATABASES")) == before
+
+
+def test_accounts_are_read_where_the_server_was_initialised_with_another_collation() -> None:
+    collation = ("--character-set-server=utf8mb4", "--collation-server=utf8mb4_german2_ci")
+    with MariaDBServer(install_args=collation) as server:
+        server.sql("CREATE ROLE reporting; CREATE USER app@localhost")
+        with engine(server) as opened:
+            export = opened.export_roles()
+    assert b"CREATE ROLE" in export.sql
+    assert b"CREATE USER" in export.sql

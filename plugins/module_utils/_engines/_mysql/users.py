@@ -92,13 +92,15 @@ def read_accounts(server: Server) -> list[Account]:
     remedy = "grant the login SELECT ON mysql.*"
     with server.session(**flavour.user_session) as session, explaining("reading the accounts", remedy):
         if flavour.is_mariadb:
-            listed = session.rows("SELECT user, host, is_role = 'Y' FROM mysql.user ORDER BY 3 DESC, 1, 2")
+            # Compared here: in the server, the view's value has the collation that the server was initialised with.
+            listed = session.rows("SELECT user, host, is_role FROM mysql.user ORDER BY is_role DESC, user, host")
         else:
-            listed = session.rows("SELECT user, host, 0 FROM mysql.user ORDER BY 1, 2")
+            listed = session.rows("SELECT user, host, 'N' FROM mysql.user ORDER BY user, host")
         accounts = []
-        for user, host, is_role in listed:
+        for user, host, kind in listed:
             if (user, host) not in flavour.system_accounts:
-                accounts.append(_read_account(session, flavour, Name(user, None if is_role else host), bool(is_role)))
+                is_role = kind == "Y"
+                accounts.append(_read_account(session, flavour, Name(user, None if is_role else host), is_role))
     return accounts
 
 
