@@ -48,7 +48,7 @@ _EXPECTED = {
     "docs/drills.md": 2,
     "docs/retention.md": 6,
     "docs/copies.md": 3,
-    "docs/security.md": 4,
+    "docs/security.md": 8,
     "docs/modules.md": 0,
 }
 
