@@ -47,7 +47,7 @@ options:
       - "*"
   schemas:
     description:
-      - Schemas to restore of each database, as names or patterns, with everything in them. Only of PostgreSQL, and only from a set.
+      - Schemas to restore of each database, as names or patterns, with everything in them. Only of PostgreSQL.
       - What is chosen comes with all that it depends on in other schemas.
       - Together with O(tables), what either of them selects.
       - One that matches nothing is an error.
@@ -56,7 +56,7 @@ options:
     default: []
   tables:
     description:
-      - Tables to restore of each database, as names or patterns, only from a set. One that matches nothing is an error.
+      - Tables to restore of each database, as names or patterns. One that matches nothing is an error.
       - For PostgreSQL V(schema.table), or V(table) for one in whatever schema. Views are meant too. A table comes with all that belongs to it, such as
         keys, indexes, triggers, privileges, sequences and partitions, and with all that it depends on, such as types, functions and extensions.
       - For MySQL and MariaDB V(table). A table comes with its triggers and sequences. Views, routines and events stay out.
@@ -66,7 +66,7 @@ options:
     default: []
   content:
     description:
-      - What of the databases or chosen tables to restore, only from a set.
+      - What of the databases or chosen tables to restore.
       - With V(schema) everything but rows. Sequences and counters are at their start.
       - With V(data) rows alone, and the values of sequences and counters. The database must exist, and the tables must be there and empty. They are
         filled in one transaction, with all rows or none. Roles stay as they are, whatever O(roles) says.

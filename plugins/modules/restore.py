@@ -216,7 +216,7 @@ included:
   elements: dict
   contains:
     recorded:
-      description: Name in the set.
+      description: Name in the set or the dump.
       type: str
       returned: success
       sample: orders

@@ -63,7 +63,11 @@ def _dump(request: Request, asked: Request) -> dict[str, Any]:
     with engine_for(request.params["engine"], connection_from(request.params), request.reporter) as engine:
         plan = engine.plan_load(prepared.request)
     problems = [*prepared.problems, *plan.problems]
-    return _result(request, {"dump": prepared.description}, _load.chosen(plan), problems, plan)
+    databases = _load.chosen(plan)
+    what: dict[str, Any] = {"dump": prepared.description}
+    if not prepared.request.part.whole:
+        what["included"] = included(plan.included, databases)
+    return _result(request, what, databases, problems, plan)
 
 
 def _result(

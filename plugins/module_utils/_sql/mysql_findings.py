@@ -12,7 +12,7 @@ from typing import Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.charsets import decode
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_mentions import Mention
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_needs import needs_of
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_objects import ObjectsTaker
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_objects import ObjectsTaker, table_of
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_policy import (
     ACCOUNT,
     EXECUTE,
@@ -27,6 +27,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import EN
 _MOST = 1000
 _PLACES = 5
 _MOST_ACCOUNTS = 20_000
+_MOST_TABLES = 2000
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class MySQLFindings:
     """What is found in the statements of a dump.
 
     needs: (database, sort, name as written) -> the first places
+    needed_by: the same -> the tables that need it; an empty name for the database itself, and where tables are too many
     refused: statements that forbid the load
     omitted: statements that are left out
     accounts: statements about accounts; they hold hashes
@@ -76,6 +78,7 @@ class MySQLFindings:
     """
 
     needs: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+    needed_by: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
     refused: list[Finding] = field(default_factory=list)
     omitted: list[Finding] = field(default_factory=list)
     accounts: list[AccountText] = field(default_factory=list, repr=False)
@@ -99,7 +102,11 @@ class MySQLFindings:
     def _need(self, database: str, sort: str, name: str, statement: Statement) -> None:
         if len(self.needs) >= _MOST:
             return
-        places = self.needs.setdefault((database, sort, name), [])
+        key = (database, sort, name)
+        tables = self.needed_by.setdefault(key, set())
+        if statement.kind not in ("create_view", "create_routine", "create_event"):
+            tables.add((table_of(statement) or "") if len(tables) < _MOST_TABLES else "")
+        places = self.needs.setdefault(key, [])
         if len(places) < _PLACES:
             subject = subject_of(statement, MYSQL)
             places.append(f"{subject} in line {statement.line}" if subject is not None else f"line {statement.line}")

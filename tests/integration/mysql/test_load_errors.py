@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_session import DumpSession
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ConnectionFailed
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult
 
 from tests.integration.modules.harness import Workplace, call, until
-from tests.integration.mysql.conftest import databases_of, drop_all
+from tests.integration.mysql.conftest import databases_of, drop_all, engine
 from tests.support.mariadb import MariaDBServer
 
 FAULTY = b"""-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)
@@ -119,6 +120,35 @@ def test_m28_a_storage_engine_or_collation_that_is_absent_is_said_before_anythin
     assert "needs the storage engine rocksdb (table t in line 2)" in text
     assert "nothing" not in text.lower().replace("nothing was changed", "")
     assert "utf8_general_ci" not in text
+
+
+def test_m28_what_tables_need_that_are_not_chosen_forbids_nothing(target: MariaDBServer, tmp_path: Path) -> None:
+    dump = b"CREATE TABLE t (a INT);\nCREATE TABLE u (a VARCHAR(9)) COLLATE utf8mb4_0900_ai_ci;\n"
+    load(target, tmp_path / "dump", dump, target="part", tables=["t"])
+    assert "(table u in line 2)" in refused(target, tmp_path / "dump", dump, target="other", tables=["u"])
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda session: session.enter("mysql"),
+        DumpSession.environment,
+        DumpSession.reading,
+        lambda session: session.send(b"DO 1"),
+    ],
+)
+def test_f18_a_connection_that_is_lost_is_no_statement_that_failed(
+    target: MariaDBServer, use: Callable[[DumpSession], object]
+) -> None:
+    with engine(target) as opened:
+        session = DumpSession(opened._server)
+    there = f"SELECT 1 FROM information_schema.processlist WHERE id = {session.id}"
+    target.sql(f"KILL {session.id}")
+    until(lambda: not target.sql(there), "the connection has ended")
+    with pytest.raises(ConnectionFailed, match="connection was lost"):
+        use(session)
+    assert not session.busy
+    session.close()
 
 
 @pytest.mark.parametrize(

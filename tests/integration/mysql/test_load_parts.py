@@ -106,6 +106,7 @@ def test_schema_brings_no_rows_and_then_data_brings_them(
 ) -> None:
     part(path, content="schema")
     assert [target.value(f"SELECT COUNT(*) FROM shop.{name}") for name in ("customer", "`or der`", "log")] == [0, 0, 0]
+    assert "AUTO_INCREMENT=" not in target.sql("SHOW CREATE TABLE shop.customer")[0][1]
     there, recorded = objects(target, "shop"), objects(source, "shop")
     assert set(there) == set(recorded)
     assert {key for key, item in there.items() if recorded[key].digest != item.digest} == set()

@@ -44,7 +44,7 @@ _EXPECTED = {
     "README.md": 2,
     "docs/quickstart.md": 7,
     "docs/disaster-recovery.md": 2,
-    "docs/restore.md": 8,
+    "docs/restore.md": 9,
     "docs/drills.md": 2,
     "docs/retention.md": 6,
     "docs/copies.md": 3,

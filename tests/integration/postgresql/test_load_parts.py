@@ -262,6 +262,18 @@ def test_what_cannot_be_told_apart_is_refused_with_its_line(source: PostgresServ
     assert shadows(source) == []
 
 
+def test_f16_a_dump_reads_no_file_of_the_server(source: PostgresServer, part: Any, tmp_path: Path) -> None:
+    path = tmp_path / "dump"
+    path.write_text(
+        "CREATE TABLE a (b text);\nCOPY a FROM PROGRAM 'id';\nCOPY a FROM '/etc/passwd';\nCOPY a TO STDOUT;\n"
+        "COPY a TO '/tmp/x';\n"
+    )
+    with pytest.raises(BackupError) as failure:
+        part(path)
+    assert [f"line {line}:" in str(failure.value) for line in (2, 3, 4, 5)] == [True, True, False, True]
+    assert shadows(source) == []
+
+
 def test_names_without_schemas_are_where_the_search_path_says(
     source: PostgresServer, part: Any, tmp_path: Path
 ) -> None:

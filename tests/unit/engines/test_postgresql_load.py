@@ -129,6 +129,16 @@ SET SESSION AUTHORIZATION 'u';
     ]
 
 
+def test_numbers_that_are_none_are_left_out_with_their_line() -> None:
+    dump = b"CREATE DATABASE a CONNECTION LIMIT = 'many';\nALTER DATABASE a CONNECTION LIMIT x;\n"
+    survey = Surveyor("dump", {"a": "b"}).read([dump])
+    assert survey.warnings == ["dump, line 2: left out: ALTER DATABASE a CONNECTION LIMIT x;"]
+    dumped = DumpedRoles(Roles(150000, ()), lambda text: text)
+    dumped.see(statements("CREATE ROLE r CONNECTION LIMIT x; ALTER ROLE r SET a = E'\\U00110000'"))
+    assert [head for _line, head in dumped.unread] == ["CREATE ROLE r CONNECTION LIMIT x;"]
+    assert dumped.result().roles[0].settings == ("a=\\U00110000",)
+
+
 def test_no_statement_reaches_a_database_of_another_name() -> None:
     said = statements("GRANT CONNECT ON DATABASE a TO b")
     found = DumpedDatabase("a", statements=said)

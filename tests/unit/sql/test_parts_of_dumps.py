@@ -15,10 +15,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_splitter i
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_objects import (
     Fact,
     Numbering,
-    PathFollower,
     fact_of,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_splitter import PostgresSplitter
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_words import PathFollower
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import Statement
 
 

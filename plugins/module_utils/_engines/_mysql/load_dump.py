@@ -48,6 +48,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shado
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.swap import Exchange, Swap, recover
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import LoadOutcome, LoadPlan, LoadRequest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import SCHEMA
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RestoredDatabase
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
@@ -135,6 +136,8 @@ class Load:
                 if chosen:
                     loader.load(source, chosen, unnamed_of(source), choices)
             loader.finish()
+            if self._request.part.content == SCHEMA and not loader.error_count:
+                self._begin_counters(session, shadows, preflight)
         except Stopped:
             # What it says is in the loader.
             return self._failed(loader)
@@ -148,6 +151,14 @@ class Load:
                 for item in chosen.values():
                     self._analyze(session, item)
         return None
+
+    def _begin_counters(self, session: Session, shadows: Sequence[Mapping[str, Shadow]], preflight: Preflight) -> None:
+        """Let the counters of tables without rows begin anew: a dump has them in the definitions."""
+        for chosen, choices in zip(shadows, preflight.choices):
+            for recorded, item in chosen.items():
+                for table in [name for name, found in choices[recorded].tables.items() if found.counter]:
+                    with explaining(f"setting the counter of {table}"):
+                        session.execute(f"ALTER TABLE {qualified(item.shadow, table)} AUTO_INCREMENT = 1")
 
     def _failed(self, loader: Shadows) -> LoadOutcome:
         return LoadOutcome((), (), tuple(loader.errors), loader.error_count)

@@ -123,14 +123,15 @@ def preflight(server: Server, request: LoadRequest) -> Preflight:
         privileges = global_privileges(session)
         problems += missing(privileges, {**_NEEDED, **(_FOR_ROLES if request.roles != "none" else {})})
         in_use = account_in_use(session)
-        for source, names in zip(request.sources, chosen):
-            problems += _needs(session, source, names)
+        choices = [
+            choices_of(source, names, request.part, unnamed_of(source))
+            for source, names in zip(request.sources, chosen)
+        ]
+        for source, names, parts in zip(request.sources, chosen, choices):
+            problems += _needs(session, source, names, parts)
             warnings += _unsaid(session, source, names)
         cut = cut_off(session)
         ignore_case = int(session.value("SELECT @@lower_case_table_names")) != 0
-    choices = [
-        choices_of(source, names, request.part, unnamed_of(source)) for source, names in zip(request.sources, chosen)
-    ]
     warnings += [f"{name} was left by a restore that died: it will be dropped." for name in sorted(dead - set(cut))]
     warnings += [
         f"The exchange of {' and '.join(exchanged(journal))}, in which a run had died, will be finished or undone first."
@@ -279,12 +280,19 @@ def _name_problem(name: str) -> Optional[str]:
 # what the dumps need
 
 
-def _needs(session: Session, source: DumpSource, names: Mapping[str, str]) -> Iterator[str]:
+def _needs(
+    session: Session, source: DumpSource, names: Mapping[str, str], parts: Mapping[str, DumpChoice]
+) -> Iterator[str]:
     if source.inventory is None:
         return
     wanted: dict[tuple[str, str], list[str]] = {}
-    for (database, sort, name), places in source.inventory.mysql.needs.items():
+    findings = source.inventory.mysql
+    for (database, sort, name), places in findings.needs.items():
         if not database or concerns(source, names, database):
+            choice = parts.get(database or unnamed_of(source) or "")
+            tables = findings.needed_by[database, sort, name]
+            if choice is not None and choice.part.chosen and "" not in tables and tables.isdisjoint(choice.tables):
+                continue
             wanted.setdefault((sort, name.lower()), []).extend(places)
     with explaining("listing the storage engines"):
         engines = {row[0].lower() for row in session.rows("SHOW ENGINES") if row[1] in ("YES", "DEFAULT")}

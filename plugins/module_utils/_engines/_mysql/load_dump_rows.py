@@ -170,4 +170,6 @@ class _Tables(Shadows):
 
 
 def _not_set(name: str, statement: str, error: str) -> BackupError:
-    return BackupError(f"The rows are in {name}, but the server refused {statement}: {error}.", "set the counter by hand")
+    return BackupError(
+        f"The rows are in {name}, but the server refused {statement}: {error}.", "set the counter by hand"
+    )

@@ -128,7 +128,8 @@ class DumpSession:
             pymysql.MySQLError: there is no such database.
         """
         if database != self._database:
-            self._raw.select_db(database)
+            with _connected():
+                self._raw.select_db(database)
             self._database = database
 
     def forget(self) -> None:
@@ -143,19 +144,18 @@ class DumpSession:
         """
         self.busy = True
         try:
-            self._raw.query(sql)
-            self.busy = False
-            count = int(self._raw._result.warning_count)
-            return Answer(count=count, warnings=self._warnings() if count else ())
+            with _connected():
+                self._raw.query(sql)
+                self.busy = False
+                count = int(self._raw._result.warning_count)
+                return Answer(count=count, warnings=self._warnings() if count else ())
         except driver_errors() as error:
             self.busy = False
             number = error_number(error)
-            if number in _LOST:
-                raise ConnectionFailed(
-                    f"The connection was lost: {error_text(error)}.",
-                    "look into the server's log for the reason, then run this again",
-                ) from error
             return Answer() if number == _EMPTY else Answer(error_text(error), number)
+        except ConnectionFailed:
+            self.busy = False
+            raise
 
     def _warnings(self) -> list[Remark]:
         self._raw.query(b"SHOW WARNINGS")
@@ -173,17 +173,46 @@ class DumpSession:
             self._raw.use_unicode = False
 
     def reading(self) -> tuple[str, bool]:
-        """The character set that the session reads, and whether backslashes escape."""
-        self._raw.query(b"SELECT @@character_set_client, @@sql_mode")
+        """The character set that the session reads, and whether backslashes escape.
+
+        Raises:
+            ConnectionFailed: the connection is lost.
+        """
+        with _connected():
+            self._raw.query(b"SELECT @@character_set_client, @@sql_mode")
         ((charset, modes),) = self._raw._result.rows
         return _text(charset), "NO_BACKSLASH_ESCAPES" not in _text(modes)
 
     def environment(self) -> bytes:
-        """A statement that sets what decides how a statement is read as it is now."""
-        self._raw.query(("SELECT " + ", ".join(f"@@{name}" for name in _ENVIRONMENT)).encode("ascii"))
+        """A statement that sets what decides how a statement is read as it is now.
+
+        Raises:
+            ConnectionFailed: the connection is lost.
+        """
+        with _connected():
+            self._raw.query(("SELECT " + ", ".join(f"@@{name}" for name in _ENVIRONMENT)).encode("ascii"))
         (row,) = self._raw._result.rows
         values = [f"{name} = {_literal(value)}" for name, value in zip(_ENVIRONMENT, row)]
         return ("SET SESSION " + ", ".join(values)).encode("utf-8")
+
+
+@contextlib.contextmanager
+def _connected() -> Iterator[None]:
+    """Tell the end of the connection from an error of a statement.
+
+    Raises:
+        ConnectionFailed: it is lost.
+        pymysql.MySQLError: the server refused something.
+    """
+    try:
+        yield
+    except driver_errors() as error:
+        if error_number(error) in _LOST:
+            raise ConnectionFailed(
+                f"The connection was lost: {error_text(error)}.",
+                "look into the server's log for the reason, then run this again",
+            ) from error
+        raise
 
 
 def _text(value: Any) -> str:

@@ -11,7 +11,6 @@ row could not hold: no row is changed in silence.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Optional
@@ -31,8 +30,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_session import (
     Answer,
     DumpSession,
-    Remark,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_warnings import Judge
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import Run
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import (
     STOP,
@@ -44,7 +43,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Connec
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_database import database_options
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_policy import DATABASE, SETTING
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_rows import inserted_columns, inserted_values
 
 #: So much is inserted before it is committed, in bytes.
 _COMMIT = 64 << 20
@@ -52,19 +50,6 @@ _COMMIT = 64 << 20
 _MISSING = frozenset((1049, 1054, 1146, 1305, 1347, 1356, 1630))
 _MAY_WAIT = frozenset(("create_view", "create_routine", "create_trigger", "create_event"))
 _MOST_WAITING = 16 << 20
-
-_WRITES = frozenset(("insert", "update", "delete"))
-#: Warnings that say nothing about the rows: a value given for a generated column, deprecated syntax, statements that a
-#: binary log cannot replay.
-_HARMLESS = frozenset((1287, 1592, 1681, 1906, 3719, 3720))
-#: Of definitions: the event scheduler is off.
-_ABOUT_EVENTS = frozenset((1105, 1544))
-_TRUNCATED = 1265
-#: Notes of other statements that change what was asked for: another storage engine, another type, a shorter key.
-_CHANGED = frozenset((1246, 1266, 1286))
-_COLUMN = re.compile(r"'([^']*)'")
-_NUMBER = re.compile(r"\d+")
-_MOST_WARNINGS = 20
 
 
 @dataclass
@@ -138,8 +123,7 @@ class Shadows:
         self._uncommitted = 0
         self._waiting: list[_Waiting] = []
         self._waiting_size = 0
-        self._known: dict[tuple[str, str], dict[str, bool]] = {}
-        self._warned = 0
+        self._judge = Judge(admin, self._session, reporter, self._public)
         self.errors: list[StatementError] = []
         self.error_count = 0
 
@@ -347,77 +331,10 @@ class Shadows:
         if answer.error:
             self._fail(unit, answer.error)
         elif answer.count:
-            self._judge(answer, unit)
-
-    def _judge(self, answer: Answer, unit: Unit) -> None:
-        """Nothing that changed a row passes; what else the server says is handed on."""
-        writes = unit.kind in _WRITES
-        telling = [item for item in answer.warnings if _tells(item, writes)]
-        if not telling:
-            return
-        if not writes:
-            changed = next((item for item in telling if item.code in _CHANGED), None)
-            if changed is not None:
-                self._fail(unit, f"{changed.message} (warning {changed.code})")
-            elif self._warned < _MOST_WARNINGS:
-                self._warned += 1
-                texts = "; ".join(self._public(item.message) for item in telling[:3])
-                self._reporter.warn(f"{self._dump}, line {unit.line}: {unit.head}: the server says: {texts}")
-            return
-        if self._are_empty_enums(unit, answer, telling):
-            return
-        first = telling[0]
-        more = f"; {answer.count} values in this statement" if answer.count > 1 else ""
-        self._fail(unit, f"the row would not be what it was: {first.message} (warning {first.code}{more})")
-
-    # the empty value of ENUM
-
-    def _are_empty_enums(self, unit: Unit, answer: Answer, warnings: list[Remark]) -> bool:
-        """Whether every warning is of an ENUM's empty value 0, which no member stands for and which dumps write as ''."""
-        wanted: dict[int, set[str]] = {}
-        for item in warnings:
-            match, rows = _COLUMN.search(item.message), _NUMBER.findall(item.message)
-            if item.code != _TRUNCATED or match is None or not rows:
-                return False
-            wanted.setdefault(int(rows[-1]), set()).add(match.group(1).rpartition(".")[2].strip("`"))
-        if answer.count > len(answer.warnings):
-            return False
-        columns = self._columns(self._shadows[unit.database or ""].shadow, unit.subject)
-        if not {name for names in wanted.values() for name in names} <= {
-            name for name, enum in columns.items() if enum
-        }:
-            return False
-        order = inserted_columns(unit.sql) or list(columns)
-        charset, backslash = self._session.reading()
-        empty = 0
-        for row, position, text in inserted_values(unit.sql, charset, backslash):
-            if row in wanted and position <= len(order) and order[position - 1] in wanted[row]:
-                if text not in (b"''", b'""'):
-                    return False
-                empty += 1
-        return empty == sum(map(len, wanted.values()))
-
-    def _columns(self, shadow: str, table: str) -> dict[str, bool]:
-        """The columns of a table that an INSERT without names fills, and whether each is an ENUM."""
-        key = (shadow, table)
-        if key not in self._known:
-            self._known[key] = {
-                row[0]: row[1] == "enum"
-                for row in self._admin.rows(
-                    "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = %s "
-                    "AND table_name = %s AND extra NOT LIKE '%%INVISIBLE%%' ORDER BY ordinal_position",
-                    list(key),
-                )
-            }
-        return self._known[key]
-
-
-def _tells(item: Remark, writes: bool) -> bool:
-    if item.code in _HARMLESS:
-        return False
-    if writes:
-        return item.level != "Note" or item.code == _TRUNCATED
-    return (item.level != "Note" and item.code not in _ABOUT_EVENTS) or item.code in _CHANGED
+            owner = self._shadows.get(unit.database or "")
+            problem = self._judge.problem_of(answer, unit, self._dump, owner.shadow if owner is not None else "")
+            if problem is not None:
+                self._fail(unit, problem)
 
 
 def _clauses(options: Mapping[str, str]) -> str:

@@ -46,7 +46,7 @@ _COMMAND = "Command was: "
 _UNKNOWN_TIMEOUT = 'unrecognized configuration parameter "transaction_timeout"'
 _FURTHER = ("DETAIL:", "HINT:", "CONTEXT:")
 _IGNORED = re.compile(r"errors ignored on restore: (\d+)")
-_ROWS = re.compile(r'COPY failed for table "(.*)": ERROR:  (.*)')
+_ROWS = re.compile(r'\S+ failed for table "(.*)": ERROR:  (.*)')
 _SAID = re.compile(r"^pg_restore: error: (?:could not execute query: )?(?:ERROR:  )?(.*)")
 
 

@@ -17,6 +17,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     again,
     databases_named,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_words import integer_of
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import DEFAULT_TABLESPACE
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_rename import PostgresRenamer
@@ -48,8 +49,9 @@ def properties_of(found: DumpedDatabase, server: Server, present: Optional[Mappi
     for name in ("allow_connections", "is_template"):
         if name in options:
             properties[name] = options[name].lower() == "true"
-    if "connection_limit" in options:
-        properties["connection_limit"] = int(options["connection_limit"])
+    limit = integer_of(options.get("connection_limit"))
+    if limit is not None:
+        properties["connection_limit"] = limit
     properties.update(_locale(options, properties))
     properties.update(found.properties)
     return properties

@@ -33,14 +33,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Backup
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_kinds import postgres_level
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_objects import (
     OPERATOR,
-    PUBLIC,
     Fact,
-    Name,
     Numbering,
-    PathFollower,
     fact_of,
     names_in,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_words import PUBLIC, Name, PathFollower
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import Statement
 
 _DATABASE = ("DATABASE", "DATABASE PROPERTIES")

@@ -159,7 +159,7 @@ class LoadPlanner:
         except BackupError as error:
             found.problems.append(f"{part.label}: {error}" if isinstance(error, SqlError) else str(error))
             survey = Survey({name: DumpedDatabase(name) for name in source.databases})
-        planned.problems += found.problems
+        planned.problems += [*found.problems, *survey.problems]
         planned.warnings += [*found.warnings, *survey.warnings, *self._versions(source, survey)]
         planned.sources.append(PlannedSource(source, survey, found, tools=tools))
 

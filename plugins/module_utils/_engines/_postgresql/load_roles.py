@@ -124,7 +124,9 @@ class DumpedRoles:
             elif flag[:2] == "no" and flag[2:] in _FLAGS:
                 changes[flag[2:]] = False
             elif word == "CONNECTION" and words.take("LIMIT"):
-                changes["connection_limit"] = int(words.value() or "-1")
+                limit = words.integer()
+                understood &= limit is not None
+                changes["connection_limit"] = -1 if limit is None else limit
             elif word == "VALID" and words.take("UNTIL"):
                 until = words.value()
                 changes["valid_until"] = None if until is None else self._moment(until)

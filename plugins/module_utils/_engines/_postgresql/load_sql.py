@@ -22,14 +22,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_kinds import postgres_level
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_lexer import PostgresLexer, PostgresMode
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_objects import (
-    Numbering,
-    PathFollower,
-    relation_of,
-)
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_objects import Numbering, relation_of
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_rename import PostgresRenamer
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_roles import repair_roles
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_splitter import PostgresSplitter, meta_of
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_words import PathFollower
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.psql import MetaCommand
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
     Data,

@@ -108,6 +108,7 @@ class Survey:
         roles: statements on roles, repaired, in their order; of all databases.
         origin: what its comments say.
         warnings: what is left out, or repaired.
+        problems: what forbids to load it.
     """
 
     databases: dict[str, DumpedDatabase] = field(default_factory=dict)
@@ -115,6 +116,7 @@ class Survey:
     roles: list[Said] = field(default_factory=list)
     origin: Origin = field(default_factory=Origin)
     warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 class Surveyor:
@@ -301,7 +303,11 @@ class Surveyor:
         while words.left:
             if words.take("CONNECTION", "LIMIT"):
                 words.take("=")
-                properties["connection_limit"] = int(words.value() or "-1")
+                limit = words.integer()
+                if limit is None:
+                    self._warn(f"line {statement.line}: left out: {statement.head}")
+                    return
+                properties["connection_limit"] = limit
             elif words.word in _FLAGS:
                 key = _FLAGS[words.skip()]
                 words.take("=")
@@ -333,6 +339,12 @@ class Surveyor:
             database.public |= subject is not None and subject.names == ("public",) and b"IF" not in statement.words[:4]
         elif is_event_trigger(statement):
             database.event_triggers = True
+        elif kind == "copy" and not _prints(statement):
+            if len(self._survey.problems) < _MOST:
+                self._survey.problems.append(
+                    f"{self._label}, line {statement.line}: {statement.head.rstrip(' ;')}: it reads or writes a file, or runs"
+                    " a program, of the server, which is not part of the dump. Remove the statement from the dump."
+                )
         elif is_of_server(statement):
             self._warn(f"line {statement.line}: left out, it is about the whole server: {statement.head}")
         if kind.startswith(NAMING):
@@ -368,6 +380,14 @@ class Surveyor:
 def is_of_server(statement: Statement) -> bool:
     """Whether a query does something to the server or to other sessions, as scripts do before they drop a database."""
     return statement.kind == "select" and not _OF_SERVER.isdisjoint(statement.words)
+
+
+def _prints(statement: Statement) -> bool:
+    """Whether COPY writes rows to the client, where nobody reads them."""
+    return any(
+        statement.tokens[index][0] == WORD and statement.tokens[index][1].upper() == b"STDOUT"
+        for index in statement.significant
+    )
 
 
 def is_event_trigger(statement: Statement) -> bool:

@@ -23,6 +23,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import (
 )
 
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[0-7]{1,3}|.)", re.DOTALL)
+_INTEGER = re.compile(r"-?[0-9]{1,9}")
+_LAST_CHARACTER = 0x10FFFF
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -89,6 +91,10 @@ class Words:
             found = text_of(token, self._codec, self._conforming)
         return self._decoded(None if found is None else sign + found)
 
+    def integer(self) -> Optional[int]:
+        """Take a whole number; None if the next one is none."""
+        return integer_of(self.value())
+
     def names(self) -> list[str]:
         """Take names with commas between them."""
         found = []
@@ -108,6 +114,11 @@ class Words:
     def _decoded(self, found: Optional[str]) -> Optional[str]:
         self._position += found is not None
         return found
+
+
+def integer_of(text: Optional[str]) -> Optional[int]:
+    """The whole number that a text is; None for anything else."""
+    return int(text) if text is not None and _INTEGER.fullmatch(text) else None
 
 
 def text_of(token: Token, codec: str, conforming: bool = True) -> Optional[str]:
@@ -135,7 +146,9 @@ def _unescaped(body: str) -> str:
 def _escape(match: re.Match[str]) -> str:
     found = match[1]
     if found[0] in "xuU" and len(found) > 1:
-        return chr(int(found[1:], 16))
+        code = int(found[1:], 16)
+        # What is none the server refuses, in its own words.
+        return chr(code) if code <= _LAST_CHARACTER else match[0]
     return chr(int(found, 8) & 0xFF) if found[0] in "01234567" else _LETTERS.get(found, found)
 
 
