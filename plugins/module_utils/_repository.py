@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import itertools
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -172,7 +173,12 @@ class Repository:
                 if os.path.islink(path + PARTIAL):
                     raise RepositoryError(f"{path + PARTIAL} is a symbolic link.", "remove it")
                 os.makedirs(path + PARTIAL, DIRECTORY_MODE, exist_ok=True)
-            yield path + PARTIAL
+            try:
+                yield path + PARTIAL
+            except (DamagedSet, UntrustedSet):
+                # What was cut off can go on; what is wrong cannot.
+                shutil.rmtree(path + PARTIAL)
+                raise
             with explaining(self.root):
                 os.rename(path + PARTIAL, path)
                 sync(directory)

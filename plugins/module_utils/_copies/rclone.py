@@ -17,8 +17,9 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Callable, Optional, Union
+from urllib.parse import unquote
 
 from ansible_collections.vya.backupdb.plugins.module_utils._copies.model import Copy, flags_of, looks_secret
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import CopyFailed, ProcessError, UsageError
@@ -46,7 +47,8 @@ _FINAL = re.compile(
 _COMPLAINT = re.compile(r"^(Error|Fatal)|\b(ERROR|CRITICAL|Failed)\b")
 _TIME = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
-_SHORTEST_SECRET = 4
+_SHORTEST_SECRET, _LONG_SECRET = 4, 20
+_PARTS = re.compile(r"[?&=\s\"]+")
 _MOST_ERRORS = 5
 _LONGEST_LINE = 1 << 20
 _COMMON = (
@@ -76,7 +78,8 @@ class Rclone:
         # Without a configuration file of the host, unless a remote of it is meant.
         self._environment: dict[str, str] = {} if copy.remote else {"RCLONE_CONFIG": os.devnull}
         self._secrets: dict[str, str] = {}
-        self._hidden = sorted((text for text in copy.secrets.values() if len(text) >= _SHORTEST_SECRET), key=len)
+        self._hidden: set[str] = set()
+        self._keep_hidden(copy.secrets.values())
         self._flags: list[str] = []
         backend = self._backend()
         self._configure(backend)
@@ -138,7 +141,7 @@ class Rclone:
         self._environment.update({_variable(key): value for key, value in config.items()})
         for key, value in self.copy.secrets.items():
             self._secrets[_variable(key)] = self._obscured(value) if options[key].get("IsPassword") else value
-        self._hidden += [text for text in self._secrets.values() if len(text) >= _SHORTEST_SECRET]
+        self._keep_hidden(self._secrets.values())
 
     def _obscured(self, password: str) -> str:
         """A password in the form that rclone's configuration wants; it is no protection."""
@@ -205,8 +208,15 @@ class Rclone:
             process.wait()
         return output
 
+    def _keep_hidden(self, secrets: Iterable[str]) -> None:
+        for secret in secrets:
+            # A signature within an address may be shown with another one around it.
+            for text in (secret, *(part for part in _PARTS.split(secret) if len(part) >= _LONG_SECRET)):
+                if len(text) >= _SHORTEST_SECRET:
+                    self._hidden |= {text, unquote(text)}
+
     def _hide(self, text: str) -> str:
-        for secret in reversed(self._hidden):
+        for secret in sorted(self._hidden, key=len, reverse=True):
             text = text.replace(secret, "***")
         return text
 

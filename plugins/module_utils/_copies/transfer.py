@@ -181,6 +181,12 @@ def fetch_set(
             "free space there, or point backupdb_repository at a larger file system",
         )
     names = [entry.path for entry in data_files(manifest)]
+    if any(ord(character) < 32 for name in names for character in name):
+        # Names go to rclone as lines.
+        raise DamagedSet(
+            f"The set {set_id} in {rclone.copy.words} names files that no set holds.",
+            "take another set, or another copy",
+        )
     _fetch_files(rclone, parts, directory, names, manifest.size)
     wrong = _differing(directory, manifest)
     if wrong:

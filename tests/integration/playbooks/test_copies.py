@@ -47,7 +47,7 @@ def test_a_host_and_its_repository_are_gone_and_come_back(site: Site, tree: Path
     unknown = site.play("disaster_recovery", "-e", "backupdb_from=elsewhere", code=2)
     assert "There is no copy 'elsewhere'" in unknown.message
     rebuilt = site.play("disaster_recovery", "-e", "backupdb_from=offsite")
-    assert "1 of 1 instances proven, 0 differences" in rebuilt.output
+    assert (rebuilt.row("app")["ok"], rebuilt.row("app")["differences"]) == (True, 0)
     assert (tree / "sub" / "file.txt").read_text() == "content\n"
 
     # a newer set is here; what was asked for is the copy's
@@ -57,20 +57,23 @@ def test_a_host_and_its_repository_are_gone_and_come_back(site: Site, tree: Path
     assert (tree / "sub" / "file.txt").read_text() == "content\n"
 
 
-def test_a_flipped_bit_in_the_copy_stops_verify_and_rebuild(site: Site, tree: Path) -> None:
+def test_f17_a_flipped_bit_in_the_copy_stops_verify_and_rebuild_and_no_password_shows(site: Site, tree: Path) -> None:
     site.host("db1", [{"name": "app", "engine": "files", "paths": [str(tree)]}])
-    site.vars["backupdb_copies"] = [offsite(site)]
-    site.play("backup")
-    site.play("replicate")
-    (set_path,) = site.sets()
-    name = files_of(set_path, "archive")[0].relative_to(site.repository)
-    alter(site.folder / "offsite" / name)
-    found = site.play("verify", "-e", "backupdb_from=offsite", code=2)
-    assert "app.tar" not in found.message and "is missing or was altered" in found.message
-    shutil.rmtree(site.repository)
-    stopped = site.play("disaster_recovery", "-e", "backupdb_from=offsite", code=2)
-    assert "nothing was changed" in stopped.message and "missing or altered" in stopped.message
+    with remote("webdav", site.folder / "server") as there:
+        site.vars["backupdb_copies"] = [there.copy]
+        site.play("backup")
+        copied = site.play("replicate", "-vvv")
+        (set_path,) = site.sets()
+        name = files_of(set_path, "archive")[0].relative_to(site.repository)
+        alter(site.folder / "server" / "backups" / name)
+        found = site.play("verify", "-e", "backupdb_from=offsite", code=2)
+        assert "is missing or was altered" in found.message
+        shutil.rmtree(site.repository)
+        stopped = site.play("disaster_recovery", "-e", "backupdb_from=offsite", code=2)
+        assert "nothing was changed" in stopped.message and "missing or altered" in stopped.message
     assert site.sets() == []
+    for run in (copied, found, stopped):
+        assert there.copy["secrets"]["pass"] not in run.output
 
 
 @pytest.mark.skipif(program("sshd") is None, reason="sshd is not installed")
