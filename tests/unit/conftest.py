@@ -4,15 +4,17 @@
 
 """Property tests look at the same examples in every run, so that a run says something about the change alone.
 
-With EXPLORE=1 they look for new ones; `make fuzz` looks longest.
+With EXPLORE=1 they look for new ones; `make fuzz` looks longest. How long an example takes is no finding: the machine may be
+busy.
 """
 
 from __future__ import annotations
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("same", derandomize=True)
-settings.register_profile("explore", derandomize=False)
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("busy"), derandomize=True)
+settings.register_profile("explore", settings.get_profile("busy"), derandomize=False)
 settings.load_profile("explore" if os.environ.get("EXPLORE") == "1" else "same")
