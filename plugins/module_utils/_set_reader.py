@@ -225,8 +225,11 @@ class SetReader:
             if problems:
                 raise self._damaged("; ".join(problems[:10]))
             if os.path.isdir(path):
-                for _file in files_below(path):
-                    pass
+                try:
+                    for _file in files_below(path):
+                        pass
+                except DamagedSet as error:
+                    raise self._damaged(error.message.rstrip(".")) from None
             elif os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
                 raise self._damaged(f"{artefact.stored_as} is not a regular file")
             self._without_links.add(artefact.path)

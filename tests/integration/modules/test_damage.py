@@ -109,7 +109,7 @@ def test_an_unknown_manifest_version_is_refused_by_name(work: Workplace, sample:
     path = backed_up(work, sample)
     rewrite_manifest(path, lambda manifest: manifest.update(schema_version=99, collection_version="9.9.9"))
     for module, options in (("restore", sample.local), ("proof_info", sample.local), ("backup_verify", {})):
-        with pytest.raises(BackupError, match=r"format version 99.*reads up to 1.*9\.9\.9"):
+        with pytest.raises(BackupError, match=r"format version 99.*reads up to 2.*9\.9\.9"):
             call(module, **options, **work.place)
     (listed,) = call("backup_info", repository=str(work.repository))["sets"]
     assert "format version 99" in listed["problem"]
