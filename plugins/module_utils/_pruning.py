@@ -147,7 +147,7 @@ def _remove(aside: Sequence[Candidate], descriptor: int, outcome: Pruned, report
     total = len(outcome.swept) + len(aside)
     sizes = {item.set_id: item.size for item in aside}
     for number, set_id in enumerate((*outcome.swept, *sizes)):
-        reporter.progress(set_id, number, total, "files")
+        reporter.progress(set_id, number, total, "sets")
         try:
             remove_aside(descriptor, set_id)
         except OSError as error:

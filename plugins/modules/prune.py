@@ -26,8 +26,10 @@ options:
 extends_documentation_fragment:
   - vya.backupdb._attributes
   - vya.backupdb._attributes.sets
+  - vya.backupdb._attributes.progress
   - vya.backupdb._repository
   - vya.backupdb._retention
+  - vya.backupdb._progress
 attributes:
   check_mode:
     support: full

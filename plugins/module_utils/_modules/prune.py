@@ -11,7 +11,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._keys import Keys
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import REPOSITORY, TRUSTED, names_from
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
+    PROGRESS,
+    REPOSITORY,
+    TRUSTED,
+    names_from,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._policy import RETENTION, described, retention_from
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, lines
@@ -19,7 +24,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._pruning import Asked
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
 from ansible_collections.vya.backupdb.plugins.module_utils._retention import NOT_OURS, NOTHING_COUNTS
 
-SPEC = Spec({**REPOSITORY, **RETENTION, **TRUSTED})
+SPEC = Spec({**REPOSITORY, **RETENTION, **TRUSTED, **PROGRESS})
 
 
 def run(request: Request) -> dict[str, Any]:
