@@ -172,7 +172,7 @@ class PostgresqlScratch:
         if not wanted:
             return
         access = Access(connection)
-        os.mkdir(self._tablespaces, 0o711)
+        private_directory(self._tablespaces, self._account)
         with access.session() as session, explained("making tablespaces"):
             for number, name in enumerate(wanted):
                 directory = os.path.join(self._tablespaces, str(number))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -33,9 +34,15 @@ COUNTED = {"database": "orders", "sql": "SELECT count(*) FROM t", "expect": 100}
 
 @pytest.fixture(scope="module")
 def backed_up(module_folder: Path) -> Site:
-    """The host "db1" was backed up, once for all tests; its servers are gone."""
+    """The host "db1" was backed up, encrypted, once for all tests; its servers are gone."""
     site = Site(module_folder)
     tree = make_tree(module_folder)
+    tablespace = module_folder / "fast"
+    tablespace.mkdir()
+    shutil.chown(tablespace, "postgres")
+    identity = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
+    site.vars["backupdb_identity"] = identity
+    site.vars["backupdb_recipients"] = re.findall(r"public key: (\S+)", identity)
     settings = {"sql_mode": "ANSI,STRICT_TRANS_TABLES", "lower_case_table_names": "1", "character_set_server": "latin1"}
     with (
         PostgresServer(initdb_args=["--data-checksums", "--wal-segsize=4"]) as postgresql,
@@ -43,7 +50,8 @@ def backed_up(module_folder: Path) -> Site:
     ):
         postgresql.sql("CREATE ROLE app LOGIN PASSWORD 'of the app'")
         postgresql.sql("CREATE DATABASE orders OWNER app")
-        postgresql.sql("CREATE TABLE t AS SELECT generate_series(1, 100) n", database="orders")
+        postgresql.sql(f"CREATE TABLESPACE fast LOCATION '{tablespace}'")
+        postgresql.sql("CREATE TABLE t TABLESPACE fast AS SELECT generate_series(1, 100) n", database="orders")
         mariadb.sql("CREATE DATABASE shop; CREATE TABLE shop.t (i int); INSERT INTO shop.t VALUES (1), (2)")
         mariadb.sql("CREATE USER app@localhost IDENTIFIED BY 'of the app'; GRANT SELECT ON shop.* TO app@localhost")
         site.host("db1", [
@@ -62,6 +70,7 @@ def drilled(site: Site, backed_up: Site) -> Iterator[Site]:
     scratch = site.folder / "scratch"
     scratch.mkdir(mode=0o711)
     site.vars.update(
+        backed_up.vars,
         backupdb_live_progress=False,
         backupdb_drill_directory=str(scratch),
         backupdb_ledger=str(site.folder / "ledger" / "drills.jsonl"),
@@ -86,6 +95,12 @@ def servers_below(folder: Path) -> list[str]:
     return found
 
 
+def place_of(site: Site, instance: str) -> dict[str, Any]:
+    """Options of modules that open a set."""
+    found = {"repository": str(site.repository), "source": "db1", "instance": instance}
+    return {**found, "identity": [site.vars["backupdb_identity"]]}
+
+
 def instances(site: Site) -> dict[str, dict[str, Any]]:
     return {instance["name"]: instance for instance in site.hosts["db1"]["backupdb_instances"]}
 
@@ -104,7 +119,7 @@ def test_servers_and_files_are_rebuilt_proven_measured_and_removed(drilled: Site
     instances(drilled)["shop"]["drill"] = {
         "assertions": [{"database": "shop", "sql": "SELECT sum(i) = 3 FROM t"}],
     }
-    looked = drilled.play("drill", "--check")
+    looked = drilled.play("drill", "--check", "-e", "backupdb_instance=main")
     assert {row["Result"] for row in table(looked, "Host")} == {"possible"}
     assert not Path(drilled.vars["backupdb_ledger"]).exists()
 
@@ -140,17 +155,19 @@ def table(run: Any, heading: str) -> list[dict[str, str]]:
 
 
 def test_what_fails_is_named_and_stops_nothing_else(drilled: Site) -> None:
-    """A damaged set, an assertion that does not hold, an objective that is missed: each for itself."""
-    (dump,) = drilled.sets("db1", "main")[-1].glob("databases/orders")
-    part = max(dump.iterdir(), key=lambda path: path.stat().st_size)
-    data = bytearray(part.read_bytes())
+    """A damaged set, an assertion that does not hold, an objective that is missed: each for itself, on a host for drills."""
+    (dump,) = drilled.sets("db1", "main")[-1].glob("databases/orders*")
+    data = bytearray(dump.read_bytes())
     data[len(data) // 2] ^= 1
-    part.write_bytes(data)
+    dump.write_bytes(data)
+    drilled.host("vault1", [])
+    drilled.vars["backupdb_drill_host"] = "vault1"
     wrong = {"name": "three rows", "database": "shop", "sql": "SELECT count(*) FROM t", "expect": 3}
     instances(drilled)["shop"]["drill"] = {"assertions": [wrong, {"database": "shop", "sql": "SELECT * FROM absent"}]}
     instances(drilled)["tree"]["drill"] = {"rpo": "1s"}
 
-    run = drilled.play("drill", code=2)
+    run = drilled.play("drill", "--limit", "db1", code=2)
+    assert {row["drill_host"] for row in run.report} == {"vault1"}
     assert [(row["instance"], row["result"]) for row in run.report] == [
         ("main", "FAILED"), ("shop", "FAILED"), ("tree", "FAILED"),
     ]  # fmt: skip
@@ -166,7 +183,7 @@ def test_what_fails_is_named_and_stops_nothing_else(drilled: Site) -> None:
     # what is not there is not started
     instances(drilled)["tree"]["drill"] = {"enabled": False}
     set_version(drilled, "main", "99.1")
-    run = drilled.play("drill", "-e", "backupdb_instance=main", "-e", "backupdb_verify=quick", code=2)
+    run = drilled.play("drill", "--limit", "db1", "-e", "backupdb_instance=main", "-e", "backupdb_verify=quick", code=2)
     assert "PostgreSQL 99" in run.message
     assert "postgresql-99" in run.message
 
@@ -184,7 +201,7 @@ def set_version(site: Site, instance: str, version: str) -> None:
 
 @pytest.mark.parametrize("instance", ["main", "shop"])
 def test_a_throw_away_server_is_like_the_recorded_one_and_out_of_reach(instance: str, drilled: Site) -> None:
-    place = {"repository": str(drilled.repository), "source": "db1", "instance": instance}
+    place = place_of(drilled, instance)
     directory = drilled.vars["backupdb_drill_directory"]
     started = call("scratch_server", directory=directory, **place)
     try:
@@ -243,7 +260,7 @@ def sockets_of(path: str) -> int:
 @pytest.mark.parametrize("instance", ["main", "shop"])
 def test_what_a_killed_drill_left_is_removed_by_the_next(instance: str, drilled: Site) -> None:
     """SIGKILL to the module while the server starts, and to the drill while the server runs."""
-    place = {"repository": str(drilled.repository), "source": "db1", "instance": instance}
+    place = place_of(drilled, instance)
     directory = Path(drilled.vars["backupdb_drill_directory"])
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"directory": str(directory), **place}})
     with subprocess.Popen(
