@@ -25,7 +25,7 @@ FORMAT = "pg_directory"
 CODEC = "zstd"
 #: Bytes of an archive up to which it shares a program, and how many do.
 _SMALL = 4 << 20
-_TOGETHER = 16
+_TOGETHER = 8
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,11 @@ class Finisher:
         """Wait until every archive is finished; raises what went wrong with one."""
         with self._lock:
             left = self._take()
-        if left:
-            self._submit(left, self._level)
+        # Nothing else is at work any more.
+        for number in range(self._team.places):
+            share = left[number :: self._team.places]
+            if share:
+                self._submit(share, self._level)
         self._pool.shutdown()
         for future in self._futures:
             future.result()
