@@ -27,6 +27,8 @@ OF_SEQUENCE = frozenset(("create_sequence", "alter_sequence"))
 #: What leaves no trace in a new database.
 _NOTHING = ("drop_",)
 _COUNTER = b"AUTO_INCREMENT"
+#: Digits of the largest counter.
+_LONGEST_COUNTER = 20
 
 
 @dataclass
@@ -212,6 +214,6 @@ def _counter(statement: Statement) -> int:
         if tokens[order[position]][1].upper() == _COUNTER:
             rest = [tokens[index][1] for index in order[position + 1 : position + 3]]
             number = rest[1:] if rest[:1] == [b"="] else rest[:1]
-            if number and number[0].isdigit():
+            if number and number[0].isdigit() and len(number[0]) <= _LONGEST_COUNTER:
                 return int(number[0])
     return 0

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.charsets import codec_of
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_mysql
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_lexer import MySQLLexer, MySQLMode
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import BLANK, OP, QUOTED, WORD
 
 
-def inserted_columns(sql: bytes) -> list[str]:
+def inserted_columns(sql: bytes, mode: MySQLMode) -> list[str]:
     """The columns that an INSERT names; none where it names none."""
     names: list[str] = []
+    codec = codec_of(mode.charset)
     depth = 0
-    lexer = MySQLLexer([sql], MySQLMode())
+    lexer = MySQLLexer([sql], mode)
     token = lexer.token()
     while token is not None:
         kind, text = token
@@ -28,17 +30,17 @@ def inserted_columns(sql: bytes) -> list[str]:
         elif kind == WORD and text.upper() in (b"VALUES", b"VALUE", b"SELECT"):
             return []
         elif depth and kind in (WORD, QUOTED):
-            names.append(decode_mysql(token) or "")
+            names.append(decode_mysql(token, codec) or "")
         token = lexer.token()
     return []
 
 
-def inserted_values(sql: bytes, charset: str, backslash: bool) -> Iterator[tuple[int, int, bytes]]:
+def inserted_values(sql: bytes, mode: MySQLMode) -> Iterator[tuple[int, int, bytes]]:
     """The values of an INSERT: row and position, both from 1, and the text.
 
     Of a value of several tokens, or of a very long one, the text is cut; it is never that of a short one then.
     """
-    lexer = MySQLLexer([sql], MySQLMode(charset=charset, backslash=backslash))
+    lexer = MySQLLexer([sql], mode)
     depth = row = position = 0
     begun = False
     text = b""

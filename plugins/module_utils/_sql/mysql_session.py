@@ -20,6 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import OP
 
 _COMBINED = frozenset(("ANSI", "DB2", "MAXDB", "MSSQL", "ORACLE", "POSTGRESQL"))
 _BITS = {1 << 2: "ANSI_QUOTES", 1 << 9: "ORACLE", 1 << 20: "NO_BACKSLASH_ESCAPES"}
+_LONGEST_NUMBER = 20
 _SCOPES = ("session", "local")
 _NOT_HERE = ("global", "persist", "persist_only")
 
@@ -63,7 +64,7 @@ class MySQLSession:
         )
 
     def _modes(self) -> frozenset[str]:
-        if self.sql_mode.isdecimal():
+        if self.sql_mode.isdecimal() and len(self.sql_mode) <= _LONGEST_NUMBER:
             return frozenset(name for bit, name in _BITS.items() if int(self.sql_mode) & bit)
         return frozenset(name.strip().upper() for name in self.sql_mode.split(","))
 

@@ -100,10 +100,13 @@ def test_m20_an_enum_that_was_empty_is_no_error(target: MariaDBServer, tmp_path:
     dump += (
         b"INSERT INTO t VALUES (1, '', 'b'), (2, 'a', ''), (3, '', '');\nINSERT INTO t (f, x, e) VALUES ('', 4, 'a');\n"
     )
+    dump += (
+        b"SET sql_mode = 'ANSI_QUOTES';\nINSERT INTO \"t\" (\"f\", \"x\", \"e\") VALUES ('b', 6, ''), ('b', 7, 'a');\n"
+    )
     load(target, tmp_path / "dump", dump, target="shop")
-    assert target.value("SELECT SUM((e = 0) + 10 * (f = 0)) FROM shop.t") == 32
+    assert target.value("SELECT SUM((e = 0) + 10 * (f = 0)) FROM shop.t") == 33
     wrong = dump + b"INSERT INTO t (f, x, e) VALUES ('', 4, 'a'), ('', 5, 'c');\n"
-    assert "line 5" in refused(target, tmp_path / "wrong", wrong, target="shop2")
+    assert "line 7" in refused(target, tmp_path / "wrong", wrong, target="shop2")
 
 
 def test_m28_a_storage_engine_or_collation_that_is_absent_is_said_before_anything_begins(

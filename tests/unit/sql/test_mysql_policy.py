@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.inventory import take_inventory
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_database import database_options, waiting_event
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_lexer import MySQLMode
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_policy import policy_of
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_rows import inserted_columns, inserted_values
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_splitter import MySQLSplitter
@@ -91,11 +92,18 @@ def test_the_options_of_a_database() -> None:
 
 def test_m20_single_values_of_an_insert() -> None:
     sql = b"INSERT INTO t (`a,(`, b) VALUES ('', NOW()),\n(-1, CONCAT('a', (1))) ON DUPLICATE KEY UPDATE b = (5)"
-    assert inserted_columns(sql) == ["a,(", "b"]
-    assert list(inserted_values(sql, "utf8mb4", True))[:4] == [
+    assert inserted_columns(sql, MySQLMode()) == ["a,(", "b"]
+    assert list(inserted_values(sql, MySQLMode()))[:4] == [
         (1, 1, b"''"),
         (1, 2, b"NOW()"),
         (2, 1, b"-1"),
         (2, 2, b"CONCAT('a',(1))"),
     ]
-    assert inserted_columns(b"INSERT INTO t VALUES (1)") == []
+    assert inserted_columns(b"INSERT INTO t VALUES (1)", MySQLMode()) == []
+    assert inserted_columns(b'INSERT INTO "t" ("a", b) VALUES (1, 2)', MySQLMode(ansi_quotes=True)) == ["a", "b"]
+
+
+def test_numbers_as_long_as_a_dump_likes_are_no_number() -> None:
+    digits = b"9" * 5000
+    dump = b"SET sql_mode = " + digits + b";\nCREATE TABLE t (a INT) AUTO_INCREMENT=" + digits + b";\n"
+    assert take_inventory([dump], "mysql").mysql.objects.objects[""].tables["t"].counter == 0

@@ -21,6 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     quote_text,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import ConnectionFailed
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_lexer import MySQLMode
 
 #: The connection is gone: by the driver, and as a server says that ends it.
 _LOST = frozenset((0, 2006, 2013, 2014, 2055, 1053, 1927, 3169))
@@ -172,8 +173,8 @@ class DumpSession:
         finally:
             self._raw.use_unicode = False
 
-    def reading(self) -> tuple[str, bool]:
-        """The character set that the session reads, and whether backslashes escape.
+    def reading(self) -> MySQLMode:
+        """How the session reads statements now.
 
         Raises:
             ConnectionFailed: the connection is lost.
@@ -181,7 +182,8 @@ class DumpSession:
         with _connected():
             self._raw.query(b"SELECT @@character_set_client, @@sql_mode")
         ((charset, modes),) = self._raw._result.rows
-        return _text(charset), "NO_BACKSLASH_ESCAPES" not in _text(modes)
+        words = _text(modes).split(",")
+        return MySQLMode("ANSI_QUOTES" in words, "NO_BACKSLASH_ESCAPES" not in words, _text(charset))
 
     def environment(self) -> bytes:
         """A statement that sets what decides how a statement is read as it is now.

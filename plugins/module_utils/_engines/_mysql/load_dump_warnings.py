@@ -96,10 +96,10 @@ class Judge:
             name for name, enum in columns.items() if enum
         }:
             return False
-        order = inserted_columns(unit.sql) or list(columns)
-        charset, backslash = self._session.reading()
+        mode = self._session.reading()
+        order = inserted_columns(unit.sql, mode) or list(columns)
         empty = 0
-        for row, position, text in inserted_values(unit.sql, charset, backslash):
+        for row, position, text in inserted_values(unit.sql, mode):
             if row in wanted and position <= len(order) and order[position - 1] in wanted[row]:
                 if text not in (b"''", b'""'):
                     return False
