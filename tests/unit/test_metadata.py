@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.vya.backupdb.plugins.plugin_utils._progress import LiveAction
 
 from tests.support.paths import CHECKOUT, VENV_BIN, ansible_environment
 
@@ -144,6 +145,14 @@ def test_action_groups_hold_the_modules_that_take_their_options() -> None:
     with_spec = [name for name in MODULES if name not in ON_THE_CONTROLLER]
     expected = {group: [name for name in with_spec if group in groups_of(name)] for group in GROUPS}
     assert load("meta/runtime.yml")["action_groups"] == expected
+
+
+def test_modules_that_take_private_keys_have_an_action_plugin_that_keeps_them_off_the_disk() -> None:
+    takers = load("meta/runtime.yml")["action_groups"]["keys"]
+    assert takers
+    for name in takers:
+        action = import_module(f"ansible_collections.vya.backupdb.plugins.action.{name}").ActionModule
+        assert issubclass(action, LiveAction), name
 
 
 @pytest.mark.parametrize("name", MODULES)

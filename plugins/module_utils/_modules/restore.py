@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -74,13 +75,16 @@ def run(request: Request) -> dict[str, Any]:
     """
     part_from(request.params)
     if request.params["src"] is not None:
+        # A dump needs none; who hands keys over waits for somebody to take them.
+        keys_from(request.params)
         return load(request)
     with opened(request.params) as reader:
         return _restore_set(request, reader)
 
 
-def opened(params: Mapping[str, Any]) -> SetReader:
-    """Open the set that the parameters name.
+@contextlib.contextmanager
+def opened(params: Mapping[str, Any]) -> Iterator[SetReader]:
+    """Open the set that the parameters name; leaving the context removes what was decrypted.
 
     Raises:
         BackupError: there is no such set, it is damaged, or it is encrypted and no key fits.
@@ -93,10 +97,11 @@ def opened(params: Mapping[str, Any]) -> SetReader:
         )
     names_from(params)
     repository = Repository(params["repository"], keys_from(params))
-    reader = repository.open(params["source"], params["instance"], LATEST if params["set"] is None else params["set"])
-    check_engine(reader.manifest, params["engine"])
-    reader.unlock()
-    return reader
+    wanted = LATEST if params["set"] is None else params["set"]
+    with repository.open(params["source"], params["instance"], wanted) as reader:
+        check_engine(reader.manifest, params["engine"])
+        reader.unlock()
+        yield reader
 
 
 def prepare(request: Request, reader: SetReader) -> RestoreRequest:
