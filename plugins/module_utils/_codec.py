@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, ProcessError
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, pipe
+from ansible_collections.vya.backupdb.plugins.module_utils._strict_json import strict_json
 
 #: Endings of file names by codec.
 SUFFIX = {"zstd": ".zst", "none": ""}
@@ -97,7 +98,7 @@ def read_json(path: str) -> Any:
         DamagedSet: the file is damaged.
     """
     try:
-        return json.loads(read_bytes(path).decode("utf-8", "surrogateescape"))
+        return strict_json(read_bytes(path))
     except ValueError as error:
         raise DamagedSet(
             f"{os.path.basename(path)} is not valid JSON: {error}", "restore the set from another copy"

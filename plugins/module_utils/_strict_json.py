@@ -14,7 +14,7 @@ import json
 from typing import Any, NoReturn
 
 _DEEPEST = 64
-_MOST_DIGITS = 20
+_MOST_DIGITS = 80
 
 
 def strict_json(data: bytes) -> Any:

@@ -157,7 +157,7 @@ def parse(line: bytes) -> dict[str, Any]:
     """
     try:
         values = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _malformed(f"a line is not JSON: {error}") from None
     if not isinstance(values, dict):
         raise _malformed("a line is not a JSON object")

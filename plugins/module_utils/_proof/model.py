@@ -80,7 +80,13 @@ class ProofObject:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ProofObject:
-        """The object from JSON values."""
+        """The object from JSON values.
+
+        Raises:
+            TypeError, KeyError, AttributeError: they are none.
+        """
+        if not isinstance(data["kind"], str) or not isinstance(data["name"], str):
+            raise TypeError("kind or name of an object is not a text")
         return cls(**{**data, "grants": tuple(Grant(*item) for item in data.get("grants", ()))})
 
 

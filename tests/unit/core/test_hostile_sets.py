@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import parse
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
 from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 from ansible_collections.vya.backupdb.plugins.module_utils._strict_json import strict_json
@@ -310,3 +313,27 @@ def test_f05_a_link_beside_the_files_of_an_artefact_is_refused(path: Path, outsi
     reader = SetReader(str(path))
     with pytest.raises(DamagedSet, match="neither a file nor a directory"):
         reader.path(reader.artefact("database", "shop"))
+
+
+@pytest.mark.parametrize("data", [b"[" * 200_000, b'{"a": NaN}', b'{"a": 1, "a": 2}', b"\xff", b""])
+def test_what_lies_in_a_set_as_json_is_read_as_strictly(tmp_path: Path, data: bytes) -> None:
+    file = tmp_path / "proof.json"
+    file.write_bytes(data)
+    with pytest.raises(DamagedSet, match="proof.json is not valid JSON"):
+        read_json(str(file))
+
+
+@pytest.mark.parametrize("line", [b"[" * 200_000, b"{", b"1", b"\xff"])
+def test_a_line_of_a_listing_that_is_none_is_damage(line: bytes) -> None:
+    with pytest.raises(DamagedSet, match="listing"):
+        parse(line)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"kind": ["table"], "name": "a"}, {"kind": "table"}, {"kind": "table", "name": "a", "grants": [["SELECT"]]}, 1],
+)
+def test_an_object_of_a_proof_that_is_none_is_damage(value: Any) -> None:
+    whole = {"schema_version": 1, "engine": "mysql", "flavour": "mysql", "server_version": "8", "level": "counts"}
+    with pytest.raises(DamagedSet, match="proof is malformed"):
+        Proof.from_json({**whole, "instance": [value], "databases": {}})
