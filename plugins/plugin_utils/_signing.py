@@ -71,6 +71,8 @@ class SigningKey:
             MissingProgram: the library is missing.
         """
         need_cryptography()
+        if not text.strip():
+            raise UsageError("There is no signing key (backupdb_signing_key).", _REMEDY)
         data = text.strip().encode() + b"\n"
         read = (
             serialization.load_ssh_private_key if b"OPENSSH PRIVATE KEY" in data else serialization.load_pem_private_key
