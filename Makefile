@@ -56,6 +56,17 @@ test-unit: venv programs ## Unit tests: no servers; ARGS="-k name" takes a part
 test-integration: venv programs ## Tests on real servers, which they start and end themselves; ARGS="-k name"
 	.ci/as-root $(VENV)/bin/python -m pytest tests/integration $(ARGS)
 
+HOSTS := .cache/hosts
+
+.PHONY: test-hosts
+test-hosts: $(HOSTS)/.stamp $(COLLECTION) ## Tests on bare hosts, which are containers; starts Docker Engine where none runs
+	.ci/as-root $(HOSTS)/bin/python -m pytest tests/hosts $(ARGS)
+
+$(HOSTS)/.stamp: tests/hosts/requirements.txt .ci/venv
+	@mkdir -p $(@D)
+	@.ci/venv $(HOSTS) -r tests/hosts/requirements.txt
+	@touch $@
+
 .PHONY: demo
 demo: venv programs ## Back up, lose and rebuild throw-away servers and files; KEEP=1 leaves them running
 	@.ci/as-root $(VENV)/bin/python -m tests.demo

@@ -96,7 +96,13 @@ class _Push:
         directory = self.repository.instance_directory(self.source, self.instance)
         request = self.request
         listed = list(self.repository.sets(self.source, self.instance))
-        if request.check or not os.path.isdir(directory):
+        if not listed:
+            # A disk that is not mounted, perhaps; a copy of nothing is none.
+            raise UsageError(
+                f"The repository {self.repository.root} holds no set of {self.instance!r} of {self.source!r}.",
+                "make a backup first; check that the repository is where it should be",
+            )
+        if request.check:
             return self._result(*self._copy(listed))
         with alone(directory, f"{self.instance!r} of {self.source!r}"):
             return self._result(*self._copy(listed))
@@ -119,11 +125,15 @@ class _Push:
         reporter.phase("removing")
         for item in found:
             if item.going and not item.complete:
-                self._remove(item.set_id, here, going=True)
+                self._remove(item.set_id, going=True)
         for decision in self._plan(here, there):
             if not decision.keep:
-                self._remove(decision.candidate.set_id, here)
+                self._remove(decision.candidate.set_id)
                 there.discard(decision.candidate.set_id)
+        if not self.request.check:
+            for set_id in set(here) - there:
+                # Somebody else may have removed it there.
+                forget_copy(here[set_id].path, self.rclone.copy.name)
         reporter.phase("")
         return max(here, default=None), max(there, default=None), len(there)
 
@@ -187,14 +197,12 @@ class _Push:
             self.request.reporter.changed = True
         record_copy(item.path, self.rclone.copy.name, timestamp(self.now))
 
-    def _remove(self, set_id: str, here: Mapping[str, Listed], going: bool = False) -> None:
+    def _remove(self, set_id: str, going: bool = False) -> None:
         self.outcome.removed.append(set_id)
         if self.request.check:
             return
         self.request.reporter.changed = True
         remove_set(self.rclone, self.source, self.instance, set_id, going)
-        if set_id in here:
-            forget_copy(here[set_id].path, self.rclone.copy.name)
 
     def _result(self, newest: Optional[str], copied: Optional[str], total: int) -> dict[str, Any]:
         outcome = self.outcome

@@ -19,6 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     CopyFailed,
     DamagedSet,
     RepositoryError,
+    UntrustedSet,
     UsageError,
 )
 
@@ -175,7 +176,42 @@ def test_f09_a_set_that_has_no_room_is_not_fetched(
         call("copy_fetch", **estate.place, copy=offsite.copy)
 
 
+def test_a_signature_that_comes_later_follows_and_strangers_are_refused(estate: Estate, offsite: Remote) -> None:
+    set_id = estate.backup()
+    call("copy_push", **estate.place, copy=offsite.copy)
+    (estate.directory / set_id / "SIGNATURE.json").write_text("{}")
+    pushed = call("copy_push", **estate.place, copy=offsite.copy)
+    assert (pushed["changed"], pushed["copied"]) == (True, [])
+    assert call("copy_push", **estate.place, copy=offsite.copy)["changed"] is False
+    assert offsite.folder is not None
+    assert (offsite.folder / "db1" / "main" / set_id / "SIGNATURE.json").read_text() == "{}"
+
+    trusted = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f somebody"]
+    (found,) = call("copy_info", copy=offsite.copy, verify=True, trusted_keys=trusted)["sets"]
+    assert "is not trusted" in found["problem"]
+    shutil.rmtree(estate.repository)
+    with pytest.raises(UntrustedSet):
+        call("copy_fetch", **estate.place, copy=offsite.copy, trusted_keys=trusted)
+    assert estate.sets() == [] and estate.partial() == []
+
+
+def test_a_copy_that_somebody_emptied_is_filled_again(estate: Estate, offsite: Remote) -> None:
+    first = estate.backup()
+    estate.again(first, "20250101T000000Z")
+    call("copy_push", **estate.place, copy=offsite.copy)
+    assert offsite.folder is not None
+    shutil.rmtree(offsite.folder / "db1" / "main" / first)
+    call("copy_push", **estate.place, copy=with_options(offsite), newest=1)
+    assert ids(offsite.copy) == ["20250101T000000Z", first]
+    shutil.rmtree(offsite.folder / "db1" / "main" / "20250101T000000Z")
+    call("copy_push", **estate.place, copy=offsite.copy, newest=1)
+    known = {item["id"]: item["copies"] for item in call("backup_info", repository=str(estate.repository))["sets"]}
+    assert known == {"20250101T000000Z": [], first: ["offsite"]}
+
+
 def test_what_is_not_there_is_said(estate: Estate, offsite: Remote) -> None:
+    with pytest.raises(UsageError, match="holds no set of 'main' of 'db1'. What to do: make a backup first"):
+        call("copy_push", **estate.place, copy=offsite.copy)
     with pytest.raises(CopyFailed, match="holds no set of 'main' of 'db1'"):
         call("copy_fetch", **estate.place, copy=offsite.copy)
     set_id = estate.backup()

@@ -135,7 +135,8 @@ def test_inventories_keep_to_the_contract(name: str) -> None:
 
 def validate(variables: dict[str, Any]) -> list[str]:
     """What the contract says against variables; templates stand for values that fit."""
-    options = copy.deepcopy({**specs("disaster_recovery")["main"]["options"], **specs("backup")["main"]["options"]})
+    roles = ("replicate", "disaster_recovery", "backup")
+    options = copy.deepcopy({key: value for role in roles for key, value in specs(role)["main"]["options"].items()})
     options["backupdb_become"] = {"type": "bool"}
     for instance in variables["backupdb_instances"]:
         if "{{" in str(instance.get("login_port", "")):
