@@ -89,3 +89,23 @@ def test_f18_a_connection_that_is_cut_while_a_dump_is_loaded(target: MariaDBServ
     assert len(left) == int(keep)
     assert [target.sql(f"SHOW TABLES FROM `{name}`") for name in left] == [[("quick",), ("t",)]] * len(left)
     drop_all(target)
+
+
+def test_f18_a_connection_that_is_cut_while_rows_are_loaded(target: MariaDBServer, tmp_path: Path) -> None:
+    target.sql("CREATE DATABASE shop; CREATE TABLE shop.quick (a INT); CREATE TABLE shop.t (a INT)")
+    (tmp_path / "dump").write_bytes(b"INSERT INTO quick VALUES (7);\nINSERT INTO t SELECT SLEEP(60);\n")
+    failures: list[str] = []
+
+    def run() -> None:
+        try:
+            call("restore", **target.login(), src=str(tmp_path / "dump"), roles="none", target="shop", content="data")
+        except BackupError as error:
+            failures.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    ((connection,),) = until(lambda: target.sql(SLEEPING), "the load waits")
+    target.sql(f"KILL {connection}")
+    thread.join(60)
+    assert "connection was lost" in failures[0]
+    assert target.sql("SELECT * FROM shop.quick UNION SELECT * FROM shop.t") == []

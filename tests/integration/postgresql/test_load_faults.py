@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA, SCHEMA, Part
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 
 from tests.integration.postgresql.dumps import dump, load, told, written
@@ -112,6 +113,23 @@ def test_f18_a_connection_that_is_cut_while_a_dump_is_loaded(
 
 def _of_live(path: Path) -> str:
     return "live" if path.read_bytes().startswith(b"PGDMP") else ""
+
+
+@FORMS
+def test_f18_a_connection_that_is_cut_while_rows_are_loaded(server: PostgresServer, tmp_path: Path, form: str) -> None:
+    path = written(tmp_path, dump(server, "pg_dump", f"--format={form}", "live"))
+    key = _of_live(path)
+    load(server, path, {key: "copy"}, part=Part(content=SCHEMA))
+    sleeping = "wait_event = 'PgSleep' AND datname = 'copy'"
+    cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {sleeping}"
+    waits = f"SELECT count(*) FROM pg_stat_activity WHERE {sleeping}"
+    with (
+        soon(lambda: bool(server.value(waits)), lambda: server.sql(cut)),
+        pytest.raises(BackupError, match="ended the connection"),
+    ):
+        load(server, path, {key: "copy"}, part=Part(content=DATA))
+    assert [server.value(f"SELECT count(*) FROM {table}", database="copy") for table in ("quick", "slow")] == [0, 0]
+    server.sql("DROP DATABASE copy")
 
 
 def test_f18_a_server_that_dies_while_a_dump_is_loaded(fresh_pg: Callable[..., PostgresServer], tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def _fill(
             sender.abandon()
     if analyze and sender.tables:
         reporter.phase("statistics")
-        with explained(f"computing statistics of {target}"), access.session(target) as session:
+        with explained(f"computing statistics of {target}, whose rows are loaded"), access.session(target) as session:
             for table in sender.tables:
                 session.execute(sql(f"ANALYZE {table.name}"))
     return RestoredDatabase(key, target, time.monotonic() - began)
@@ -191,7 +191,8 @@ class _RowsSender(Sender):
         session.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for text, statement in self._values:
             self.statement(text, statement)
-        session.execute("COMMIT")
+        with explained(f"committing the rows of {target}: it is not known whether they are there"):
+            session.execute("COMMIT")
 
 
 class _RowsLoad(PlainLoad):

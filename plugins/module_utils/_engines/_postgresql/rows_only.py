@@ -153,7 +153,7 @@ def fill(
         request: whether statistics are computed.
 
     Raises:
-        BackupError: it failed; the tables are empty.
+        BackupError: it failed; the tables are empty unless it says otherwise.
     """
     began = time.monotonic()
     artefact = rows.reader.manifest.artefact("database", rows.recorded)
@@ -163,11 +163,12 @@ def fill(
     recorded = recorded_rows(rows.reader, rows.recorded)
     encoding = encoding_of(read_entries(directory))
     reporter.phase("load")
-    with (
-        explained(f"loading rows into {rows.target}; its tables stay as they were"),
-        access.session(rows.target) as session,
-    ):
-        with session.transaction():
+    with explained(f"reaching {rows.target}"), access.session(rows.target) as session:
+        with (
+            explained(f"committing the rows of {rows.target}: it is not known whether they are there"),
+            session.transaction(),
+            explained(f"loading rows into {rows.target}; its tables stay as they were"),
+        ):
             tables, missing = find_tables(session, rows.part.entries)
             lock_empty(session, rows.target, tables, missing)
             session.execute("SET LOCAL xmloption = content")
@@ -191,8 +192,9 @@ def fill(
                     session.execute(sql(entry.definition))
         if request.analyze:
             reporter.phase("statistics")
-            for table in tables:
-                session.execute(sql(f"ANALYZE {table.name}"))
+            with explained(f"computing statistics of {rows.target}, whose rows are loaded"):
+                for table in tables:
+                    session.execute(sql(f"ANALYZE {table.name}"))
     return RestoredDatabase(rows.recorded, rows.target, time.monotonic() - began, None, counted)
 
 
