@@ -19,7 +19,7 @@ author:
   - vya.backupdb contributors (@vya)
 description:
   - Makes one row for each instance from what looped tasks have registered. Its C(problems) forbid the rebuild.
-positional: _input, verified, inspected, compared, planned, planned_files, named, host
+positional: _input, verified, compared, planned, planned_files, named, host
 options:
   _input:
     description: The instances, as in C(backupdb_instances).
@@ -30,9 +30,6 @@ options:
     description: What a task registered that runs M(vya.backupdb.backup_verify) in a loop over names.
     type: dict
     required: true
-  inspected:
-    description: The same of M(vya.backupdb.instance_info).
-    type: dict
   compared:
     description: The same of M(vya.backupdb.proof_info).
     type: dict
@@ -55,7 +52,7 @@ options:
 EXAMPLES = r"""
 - name: Make the plan
   ansible.builtin.set_fact:
-    plan: "{{ backupdb_instances | vya.backupdb.rebuild_plan(verified, inspected, compared, planned) }}"
+    plan: "{{ backupdb_instances | vya.backupdb.rebuild_plan(verified, compared, planned) }}"
 """
 
 RETURN = r"""

@@ -180,6 +180,12 @@ proven:
   type: list
   elements: str
   sample: [orders]
+there:
+  description: Names of the databases on the server, at most 1000. System databases are not among them.
+  returned: for servers
+  type: list
+  elements: str
+  sample: [orders, postgres]
 compared:
   description: Number of objects that were compared.
   returned: success

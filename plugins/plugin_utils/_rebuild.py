@@ -33,7 +33,6 @@ _LISTED_DIFFERENCES = 50
 def rebuild_plan(
     instances: Sequence[Mapping[str, Any]],
     verified: Any,
-    inspected: Any = None,
     compared: Any = None,
     planned: Any = None,
     planned_files: Any = None,
@@ -44,8 +43,8 @@ def rebuild_plan(
 
     Args:
         instances: as in the inventory.
-        verified, inspected, compared, planned, planned_files: what the looped tasks registered that run ``backup_verify``,
-            ``instance_info``, ``proof_info``, ``restore`` and ``files_restore``, the last two in check mode.
+        verified, compared, planned, planned_files: what the looped tasks registered that run ``backup_verify``,
+            ``proof_info``, ``restore`` and ``files_restore``, the last two in check mode.
         named: whether the operator has named this host as one that may hold other data.
         host: its name.
 
@@ -53,7 +52,7 @@ def rebuild_plan(
         For each instance a row. ``problems`` forbid the rebuild; ``todo`` says whether anything is left to restore,
         ``select`` which databases, as patterns; ``proven`` whether nothing is left to prove either.
     """
-    by_step = [by_instance(step) for step in (verified, inspected, compared, planned, planned_files)]
+    by_step = [by_instance(step) for step in (verified, compared, planned, planned_files)]
     rows = []
     for instance in instances:
         steps = [step.get(instance["name"]) for step in by_step]
@@ -76,9 +75,9 @@ def rebuild_plan(
             row["problems"].append("its set was not looked at")
         if not row["problems"]:
             if instance["engine"] == FILES:
-                _plan_files(row, steps[4] or {})
+                _plan_files(row, steps[3] or {})
             else:
-                _plan_server(row, steps[1] or {}, steps[2] or {}, steps[3] or {}, None if named else host)
+                _plan_server(row, steps[1] or {}, steps[2] or {}, None if named else host)
         row["ok"] = not row["problems"]
         row["message"] = "\n".join(row["problems"]) or None
         row["plan"] = _plan_in_words(row)
@@ -109,13 +108,11 @@ def _plan_files(row: dict[str, Any], planned: Result) -> None:
     row["todo"] = row["files"] > 0
 
 
-def _plan_server(
-    row: dict[str, Any], inspected: Result, compared: Result, planned: Result, unnamed: Optional[str]
-) -> None:
+def _plan_server(row: dict[str, Any], compared: Result, planned: Result, unnamed: Optional[str]) -> None:
     proven = set(compared.get("proven", ()))
     would_restore = [item["recorded"] for item in planned.get("databases", ())]
     kept = list(planned.get("kept", ()))
-    row["address"] = address = planned.get("address") or inspected.get("address")
+    row["address"] = address = planned.get("address")
     row["databases"] = [name for name in would_restore if name not in proven]
     # All of them by a pattern while none is proven: a list in a result is bounded, a pattern is not.
     untouched = not proven.intersection([*would_restore, *kept])
@@ -128,7 +125,7 @@ def _plan_server(
         if name not in proven:
             row["problems"].append(_not_as_recorded(name, str(address), compared))
     recorded = {*would_restore, *kept, *proven, *_INITIAL.get(row["engine"], ())}
-    foreign = [item["name"] for item in inspected.get("databases", ()) if item["name"] not in recorded]
+    foreign = [name for name in compared.get("there", ()) if name not in recorded]
     if foreign and unnamed is not None:
         row["problems"].append(
             f"the server at {address} is not empty, it holds {', '.join(map(repr, foreign[:10]))}"

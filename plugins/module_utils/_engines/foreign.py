@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._dumps.reader import DumpPart
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import Included, Part
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import Placement, RestoredDatabase
 from ansible_collections.vya.backupdb.plugins.module_utils._model import InstanceInfo
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.inventory import Inventory
+
+if TYPE_CHECKING:
+    # What reads dumps is much, and a module that reads none would have to wait for it.
+    from ansible_collections.vya.backupdb.plugins.module_utils._dumps.reader import DumpPart
+    from ansible_collections.vya.backupdb.plugins.module_utils._sql.inventory import Inventory
 
 #: What a load does at the first statement that fails.
 STOP = "stop"

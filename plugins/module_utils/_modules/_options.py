@@ -19,6 +19,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._model import Connect
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._handover import receive
 
 ENGINES = ("postgresql", "mysql")
+#: What stands for an engine where an instance is a tree of files.
+FILES = "files"
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 CONNECTION: Mapping[str, Mapping[str, Any]] = {

@@ -20,6 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.archive import
 from ansible_collections.vya.backupdb.plugins.module_utils._files.instructions import restore_instructions
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifest, timestamp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
+    FILES,
     JOBS,
     PROGRESS,
     RECIPIENTS,
@@ -47,8 +48,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._seal import
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
 from ansible_collections.vya.backupdb.plugins.module_utils._version import VERSION
-
-FILES = "files"
 
 SPEC = Spec(
     {

@@ -18,6 +18,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.plan import (
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._files.restore import restore
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
+    FILES,
     JOBS,
     KEYS,
     PROGRESS,
@@ -29,7 +30,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import check_engine, lines, refuse
-from ansible_collections.vya.backupdb.plugins.module_utils._modules.files_archive import FILES
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository, SetReader
 
 SPEC = Spec(

@@ -12,10 +12,10 @@ from typing import Any
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
-from ansible_collections.vya.backupdb.plugins.module_utils._files.compare import compare as compare_files
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     CONNECTION,
     ENGINES,
+    FILES,
     JOBS,
     KEYS,
     ONE_WAY,
@@ -30,8 +30,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import new_names
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, check_engine
-from ansible_collections.vya.backupdb.plugins.module_utils._modules.files_archive import FILES
-from ansible_collections.vya.backupdb.plugins.module_utils._modules.files_restore import root_from
 from ansible_collections.vya.backupdb.plugins.module_utils._modules.restore import targets
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.compare import Comparison, compare
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, LEVELS
@@ -111,10 +109,13 @@ def _servers(request: Request, reader: SetReader) -> dict[str, Any]:
         )
     request.reporter.phase("compare")
     comparison = compare(expected, found, pairs, params["instance_objects"])
-    return comparison_result(comparison, level, reader)
+    return {**comparison_result(comparison, level, reader), "there": sorted(there)[:LIMIT]}
 
 
 def _files(request: Request, reader: SetReader) -> dict[str, Any]:
+    from ansible_collections.vya.backupdb.plugins.module_utils._files.compare import compare as compare_files
+    from ansible_collections.vya.backupdb.plugins.module_utils._modules.files_restore import root_from
+
     params = request.params
     level = params["level"] or CONTENT
     request.reporter.phase("compare")

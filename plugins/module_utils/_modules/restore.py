@@ -21,7 +21,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._load import load
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     CONNECTION,
     JOBS,
@@ -75,6 +74,8 @@ def run(request: Request) -> dict[str, Any]:
     """
     part_from(request.params)
     if request.params["src"] is not None:
+        from ansible_collections.vya.backupdb.plugins.module_utils._modules._load import load
+
         # A dump needs none; who hands keys over waits for somebody to take them.
         keys_from(request.params)
         return load(request)

@@ -29,13 +29,11 @@ VERIFIED = {"ok": True, "seconds": 0.5, "set": {"id": "20261121T080000Z", "size"
 GOOD = looped(main=VERIFIED, tree=VERIFIED)
 
 
-def plan_of(inspected: list[str], compared: dict[str, Any], planned: dict[str, Any], **options: Any) -> dict[str, Any]:
-    databases = [{"name": name} for name in inspected]
+def plan_of(there: list[str], compared: dict[str, Any], planned: dict[str, Any], **options: Any) -> dict[str, Any]:
     (row,) = rebuild_plan(
         SERVER,
         GOOD,
-        looped(main={"databases": databases, "address": "db:5432"}),
-        looped(main={"proven": [], "differences": [], "equal": False, **compared}),
+        looped(main={"proven": [], "differences": [], "equal": False, "there": there, **compared}),
         looped(main={"address": "db:5432", "databases": [], "kept": [], "roles": [], **planned}),
         **options,
     )
@@ -147,7 +145,7 @@ def test_f11_plan_refuses_what_others_own() -> None:
 
 def test_plan_names_each_cause_once() -> None:
     broken = looped(main={"failed": True, "msg": "refused"})
-    (row,) = rebuild_plan(SERVER, GOOD, broken, broken, broken)
+    (row,) = rebuild_plan(SERVER, GOOD, broken, broken)
     assert row["problems"] == ["refused"]
     (row,) = rebuild_plan(SERVER, {"results": []})
     assert row["problems"] == ["its set was not looked at"]
