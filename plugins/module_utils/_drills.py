@@ -10,15 +10,15 @@ record that counts is the ledger.
 
 from __future__ import annotations
 
-import json
-import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._layout import DIRECTORY_MODE, STATE, explaining, write_new
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import parse_timestamp
+from ansible_collections.vya.backupdb.plugins.module_utils._set_states import read_state, write_state
 
-SUFFIX = ".drill.json"
+_KIND = "drill"
 PASSED = "passed"
 FAILED = "failed"
 
@@ -66,12 +66,7 @@ def record_drill(
     known = Drilled(at, verdict, before.proven_at if before else None, recovery_seconds)
     if proven is not None:
         known = replace(known, proven_at=at if proven else None)
-    path = _path(set_path)
-    with explaining(path):
-        os.makedirs(os.path.dirname(path), DIRECTORY_MODE, exist_ok=True)
-        temporary = f"{path}.{os.getpid()}.new"
-        write_new(temporary, json.dumps(asdict(known), sort_keys=True).encode("ascii"))
-        os.rename(temporary, path)
+    write_state(set_path, _KIND, asdict(known))
     return known
 
 
@@ -81,27 +76,20 @@ def drilled(set_path: str) -> Optional[Drilled]:
     What is not ours or not readable is as good as nothing: it only says what can be found out again.
     """
     try:
-        with open(_path(set_path), encoding="ascii") as stream:
-            found = json.load(stream)
-    except (OSError, ValueError):
+        found = read_state(set_path, _KIND)
+    except RepositoryError:
         return None
-    return _from_json(found)
+    return None if found is None else _from_json(found)
 
 
-def _from_json(found: Any) -> Optional[Drilled]:
-    if not isinstance(found, dict) or found.get("verdict") not in (PASSED, FAILED):
+def _from_json(found: Mapping[str, Any]) -> Optional[Drilled]:
+    seconds, proven_at = found.get("recovery_seconds"), found.get("proven_at")
+    if found.get("verdict") not in (PASSED, FAILED) or not isinstance(seconds, (int, float, type(None))):
         return None
-    seconds = found.get("recovery_seconds")
-    if not (seconds is None or isinstance(seconds, (int, float))):
-        return None
-    at, proven_at = found.get("at"), found.get("proven_at")
+    moments = [str(found.get("at"))] + ([] if proven_at is None else [str(proven_at)])
     try:
-        for moment in (at,) if proven_at is None else (at, proven_at):
-            parse_timestamp(str(moment))
+        for moment in moments:
+            parse_timestamp(moment)
     except ValueError:
         return None
-    return Drilled(str(at), str(found["verdict"]), proven_at, seconds)
-
-
-def _path(set_path: str) -> str:
-    return os.path.join(os.path.dirname(set_path), STATE, os.path.basename(set_path) + SUFFIX)
+    return Drilled(moments[0], str(found["verdict"]), moments[1] if len(moments) > 1 else None, seconds)
