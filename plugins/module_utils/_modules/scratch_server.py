@@ -17,6 +17,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry imp
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
+    FILES,
     KEYS,
     REPOSITORY,
     SET,
@@ -25,7 +26,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import human_bytes
-from ansible_collections.vya.backupdb.plugins.module_utils._modules.files_archive import FILES
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
 from ansible_collections.vya.backupdb.plugins.module_utils._scratch.place import (
     Place,
