@@ -172,6 +172,9 @@ class Variables:
         for name in _FACTS:
             if recorded.facts.get(name) is not None:
                 self._values[name] = str(recorded.facts[name])
+        if str(recorded.facts.get("log_bin")).upper() in ("ON", "1"):
+            # The server does not call it configured, since its option is the name of files.
+            self._values["log_bin"] = "ON"
         zone = self._values.pop("time_zone", None)
         if zone is not None:
             # the option has another name than the variable

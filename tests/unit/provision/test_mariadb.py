@@ -48,7 +48,8 @@ def test_the_time_zone_is_an_option_of_another_name() -> None:
 
 
 def test_the_binary_log_has_no_name() -> None:
-    assert chosen({"log_bin": "ON"})[0] == ["log_bin"]
+    assert chosen({"log_bin": "ON"})[0] == chosen({}, {"log_bin": "ON"})[0] == ["log_bin"]
+    assert chosen({}, {"log_bin": "OFF"})[0] == []
     assert chosen({"log_bin": "OFF"})[0] == []
 
 
