@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from psycopg import Connection as Session
 
 _ALWAYS_THERE = frozenset({"C", "POSIX"})
+#: The server's function that compares a locale with an encoding (src/backend/commands/dbcommands.c), since version 8.4.
+_REFUSES_ENCODINGS = "check_encoding_locale_matches"
 #: Locale of the builtin provider -> first version that has it.
 _BUILTIN = {"C": 170000, "C.UTF-8": 170000, "PG_UNICODE_FAST": 180000}
 
@@ -54,8 +56,11 @@ def _refusal(session: Session[Any], options: str) -> Optional[str]:
         session.execute(f"CREATE COLLATION pg_temp.backupdb_probe ({options})")
     except psycopg_error() as error:
         said = " ".join(str(error).split())
-        # A collation must fit the encoding of the database that asks; what does not was loaded all the same.
-        return None if "does not match" in said or "not supported for" in said else said
+        # A collation must fit the encoding of the database that asks; what does not was loaded all the same. The server
+        # may speak any language, so the function that refused is asked for, and not the text.
+        function = getattr(getattr(error, "diag", None), "source_function", None)
+        fits = function == _REFUSES_ENCODINGS or "does not match" in said or "not supported for" in said
+        return None if fits else said
     finally:
         session.execute("ROLLBACK")
     return None
