@@ -74,6 +74,7 @@ def secrets_of(sample: Sample) -> list[str]:
 def assert_opaque(path: Path, secrets: list[str]) -> None:
     """A set shows nothing of some texts, and what is not meant to be readable is encrypted by age."""
     for file in path.rglob("*"):
+        assert file.stat().st_mode & 0o777 == (0o600 if file.is_file() else 0o700), file
         if file.is_file():
             if file.name not in READABLE:
                 assert file.read_bytes().startswith(b"age-encryption.org/v1\n"), file

@@ -16,6 +16,7 @@ import pytest
 
 from tests.integration.modules.harness import Workplace, message_of, result_of, until
 from tests.integration.modules.samples import Sample, mariadb_sample, postgresql_sample
+from tests.support.keys import age_key
 from tests.support.mariadb import MariaDBServer
 from tests.support.postgresql import PostgresServer
 
@@ -133,7 +134,8 @@ def test_f09_disk_full_in_the_middle(work: Workplace, kind: type) -> None:
         work.assert_clean()
 
 
-def test_f09_disk_full_while_archiving_files(work: Workplace) -> None:
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_f09_disk_full_while_archiving_files(work: Workplace, encrypted: bool) -> None:
     tree = work.root / "tree"
     tree.mkdir()
     (tree / "noise").write_bytes(os.urandom(3 * MIB))
@@ -150,7 +152,8 @@ def test_f09_disk_full_while_archiving_files(work: Workplace) -> None:
     work.hold("zstd")
     prefix = ("unshare", "--mount", "sh", "-c", script, "sh")
     place = {**work.place, "repository": str(small)}
-    with work.started("files_archive", prefix, **place, paths=[str(tree)]) as process:
+    recipients = [age_key().public] if encrypted else []
+    with work.started("files_archive", prefix, **place, paths=[str(tree)], recipients=recipients) as process:
         result = result_of(process)
         assert process.returncode != 99, "something half-made is left"
     message_of(result, "no space left for the repository", "What to do: free space")
