@@ -79,6 +79,8 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        #: seconds that a playbook may take
+        self.patience = _PATIENCE
         self.repository = folder / "repository"
         self.hosts: dict[str, dict[str, Any]] = {}
         self.vars: dict[str, Any] = {}
@@ -117,7 +119,7 @@ class Site:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=_PATIENCE,
+            timeout=self.patience,
             check=False,
         )
         assert code is None or done.returncode == code, f"exit code {done.returncode}:\n{done.stdout}"

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Docker Engine: the one of this machine, or one of our own that is started and ended with the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.paths import CHECKOUT
+
+#: Survives the tests, so that images are built once.
+_DATA = CHECKOUT / ".cache" / "docker"
+_SECONDS_TO_START = 60
+
+
+class Engine:
+    """How containers are made.
+
+    environment: of programs that talk to it
+    """
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+
+    def run(self, *arguments: str, data: bytes | None = None, code: int | None = 0, timeout: float = 600) -> str:
+        """Run the program docker; returns what it prints. Its exit code must be `code` unless that is None."""
+        done = subprocess.run(
+            ["docker", *arguments],
+            env={**os.environ, **self.environment},
+            input=data,
+            stdin=subprocess.DEVNULL if data is None else None,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+        output = (done.stdout + done.stderr).decode(errors="replace")
+        assert code is None or done.returncode == code, (
+            f"docker {arguments[:3]} ended with {done.returncode}:\n{output}"
+        )
+        return done.stdout.decode(errors="replace")
+
+    def answers(self) -> bool:
+        """Whether it is there."""
+        done = subprocess.run(
+            ["docker", "info"], env={**os.environ, **self.environment}, capture_output=True, timeout=60, check=False
+        )
+        return done.returncode == 0
+
+
+def install(*packages: str) -> None:
+    """Install packages of this machine that are missing."""
+    subprocess.run([CHECKOUT / ".ci" / "packages", *packages], check=True)
+
+
+@contextlib.contextmanager
+def engine() -> Iterator[Engine]:
+    """An engine that answers. One that was started for this is ended, whatever it runs."""
+    if not shutil.which("docker"):
+        install("docker.io", "iptables")
+    if not shutil.which("debootstrap"):
+        install("debootstrap")
+    here = Engine({})
+    if here.answers():
+        yield here
+        return
+    with tempfile.TemporaryDirectory(prefix="backupdb-docker-") as folder, own_engine(Path(folder)) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def own_engine(folder: Path) -> Iterator[Engine]:
+    """An engine that nobody else knows of."""
+    socket = f"unix://{folder}/docker.sock"
+    log = folder / "dockerd.log"
+    with log.open("wb") as stream:
+        daemon = subprocess.Popen(
+            [
+                "dockerd",
+                f"--host={socket}",
+                f"--data-root={_DATA}",
+                f"--exec-root={folder}/exec",
+                f"--pidfile={folder}/dockerd.pid",
+                # the network of the tests is their own
+                "--bridge=none",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+    try:
+        found = Engine({"DOCKER_HOST": socket})
+        until = time.monotonic() + _SECONDS_TO_START
+        while not found.answers():
+            assert daemon.poll() is None and time.monotonic() < until, f"dockerd does not start:\n{log.read_text()}"
+            time.sleep(0.2)
+        yield found
+    finally:
+        daemon.terminate()
+        daemon.wait(60)
