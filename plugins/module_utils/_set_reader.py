@@ -10,7 +10,8 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
@@ -30,7 +31,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
     hash_file,
     read_regular,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Manifest
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, FileEntry, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._opening import Opening
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program
 from ansible_collections.vya.backupdb.plugins.module_utils._set_locks import ReadLock
@@ -44,6 +45,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._signatures import (
 from ansible_collections.vya.backupdb.plugins.module_utils._strict_json import strict_json
 
 _MANIFEST_LIMIT = 256 << 20
+
+
+def share(size: int, total: int, jobs: int) -> int:
+    """How many files of an artefact to read at a time, by its part of what is read at all."""
+    return max(1, round(jobs * size / total)) if total else 1
 
 
 class SetReader:
@@ -297,17 +303,35 @@ class SetReader:
                 problems.append(f"{entry.path} has {status.st_size} bytes instead of {entry.size}")
         return problems
 
-    def check_contents(self, artefact: Artefact) -> list[str]:
-        """What is wrong with an artefact, every byte read; empty if nothing is."""
+    def check_contents(self, artefact: Artefact, jobs: int = 1) -> list[str]:
+        """What is wrong with an artefact, every byte read; empty if nothing is.
+
+        Args:
+            artefact: what to read.
+            jobs: files to read at a time.
+        """
         problems = self.check_sizes(artefact)
         if problems:
             return problems
-        for entry in artefact.files:
-            if hash_file(os.path.join(self.directory, entry.path))[1] != entry.sha256:
+        for entry, sha256 in zip(artefact.files, self._hashes(artefact.files, jobs)):
+            if sha256 != entry.sha256:
                 problems.append(f"{entry.path} was altered: its SHA-256 differs")
             elif self._sums.get(entry.path) != entry.sha256:
                 problems.append(f"{entry.path} has another SHA-256 in {SUMS} than in {MANIFEST}")
         return problems
+
+    def _hashes(self, entries: Sequence[FileEntry], jobs: int) -> Iterable[str]:
+        """SHA-256 of files, in their order."""
+
+        def of(entry: FileEntry) -> str:
+            return hash_file(os.path.join(self.directory, entry.path))[1]
+
+        if jobs < 2 or len(entries) < 2:
+            return map(of, entries)
+        with ThreadPoolExecutor(min(jobs, len(entries))) as pool:
+            # The biggest first, so that none of them is alone at the end.
+            hashing = {entry: pool.submit(of, entry) for entry in sorted(entries, key=lambda entry: -entry.size)}
+            return [hashing[entry].result() for entry in entries]
 
     def unexpected(self) -> list[str]:
         """Files in the set that the manifest does not name, relative to the set."""
@@ -316,8 +340,12 @@ class SetReader:
         present = (os.path.relpath(path, self.directory) for path in files_below(self.directory))
         return [path for path in present if path not in named]
 
-    def verify(self, artefact: Artefact) -> None:
+    def verify(self, artefact: Artefact, jobs: int = 1) -> None:
         """Make sure that every file of an artefact is there, with its size and SHA-256.
+
+        Args:
+            artefact: what to read.
+            jobs: files to read at a time.
 
         Raises:
             DamagedSet: names every file that is not.
@@ -325,7 +353,7 @@ class SetReader:
         if self._opening is not None and self._opening.opened(artefact):
             # It was compared while it was decrypted.
             return
-        problems = self.check_contents(artefact)
+        problems = self.check_contents(artefact, jobs)
         if problems:
             raise self._damaged("; ".join(problems[:10]))
 

@@ -25,7 +25,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefac
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, chunks, find_program, pipe
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
-from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader, share
 
 DEEP = "deep"
 
@@ -38,7 +38,7 @@ def verify(reader: SetReader, level: str, jobs: int, reporter: Reporter) -> list
     Args:
         reader: the set; its manifest has been checked by reading it. For ``deep`` it is unlocked.
         level: ``quick``, ``checksum`` or ``deep``.
-        jobs: artefacts to read at a time.
+        jobs: how much to read at a time.
         reporter: where progress goes.
 
     Returns:
@@ -55,7 +55,11 @@ def verify(reader: SetReader, level: str, jobs: int, reporter: Reporter) -> list
 
     def one(artefact: Artefact) -> list[str]:
         nonlocal done
-        problems = reader.check_sizes(artefact) if level == "quick" else reader.check_contents(artefact)
+        if level == "quick":
+            problems = reader.check_sizes(artefact)
+        else:
+            # One that is most of the set would otherwise be read alone.
+            problems = reader.check_contents(artefact, share(artefact.size, total, jobs))
         if not problems and level == "deep":
             problems = _read_through(reader, artefact)
         with lock:

@@ -47,7 +47,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement i
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, check_engine, refuse
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import LATEST, Repository
-from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader, share
 
 SPEC = Spec(
     {
@@ -195,14 +195,15 @@ def verify_artefacts(reader: SetReader, plan: RestorePlan, wanted: RestoreReques
         DamagedSet: something is not.
     """
     parts = [reader.artefact("database", name) for name in plan.databases]
+    total = sum(part.size for part in parts)
     with ThreadPoolExecutor(wanted.jobs) as pool:
-        for _result in pool.map(lambda part: _check(reader, part), parts):
+        for _result in pool.map(lambda part: _check(reader, part, share(part.size, total, wanted.jobs)), parts):
             pass
 
 
-def _check(reader: SetReader, artefact: Artefact) -> None:
+def _check(reader: SetReader, artefact: Artefact, jobs: int) -> None:
     """Make sure that an artefact is what was stored; one that is encrypted is decrypted for that, once."""
     if artefact.encrypted:
         reader.path(artefact)
     else:
-        reader.verify(artefact)
+        reader.verify(artefact, jobs)

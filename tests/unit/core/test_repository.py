@@ -21,7 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Damage
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import MANIFEST, SUMS, encode_name
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
-from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
+from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader, share
 from ansible_collections.vya.backupdb.plugins.module_utils._set_writer import SetWriter
 from hypothesis import given
 from hypothesis import strategies as st
@@ -160,6 +160,28 @@ def test_f14_an_altered_artefact_is_found(repository: Repository, damage: str) -
     with pytest.raises(DamagedSet, match="databases/shop/toc.dat"):
         reader.verify(reader.artefact("database", "shop"))
     reader.verify(reader.artefact("roles"))
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_f14_files_that_are_read_together_are_told_apart(repository: Repository, jobs: int) -> None:
+    with repository.begin("db1", "main") as writer:
+        directory = Path(writer.create_directory("database", "shop"))
+        for number in range(9):
+            (directory / f"{number}.dat").write_bytes(b"%d" % number * (5 - number % 5))
+        artefact = writer.finish("database", "shop", "pg_directory", "none")
+        path = writer.seal(manifest_of(writer))
+    reader = SetReader(path)
+    assert reader.check_contents(artefact, jobs) == []
+    for number in (7, 2):
+        file = Path(path, artefact.path, f"{number}.dat")
+        file.write_bytes(b"x" * file.stat().st_size)
+    altered = [f"{artefact.path}/{number}.dat was altered: its SHA-256 differs" for number in (2, 7)]
+    assert reader.check_contents(artefact, jobs) == altered
+
+
+def test_each_artefact_is_read_by_its_share_of_the_jobs() -> None:
+    assert [share(size, 100, 4) for size in (100, 60, 25, 1, 0)] == [4, 2, 1, 1, 1]
+    assert share(0, 0, 4) == 1
 
 
 def test_f14_an_altered_manifest_is_found(repository: Repository) -> None:
