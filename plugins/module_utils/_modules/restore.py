@@ -126,7 +126,7 @@ def prepare(request: Request, reader: SetReader) -> RestoreRequest:
         raise UsageError("Parts of databases are asked for, and no database is.", "name one with databases")
     for kind in ("roles", "settings"):
         # The plan is made from them.
-        _check(reader, reader.artefact(kind))
+        _check(reader, reader.artefact(kind), 1)
     reader.check_room(reader.artefact("database", name) for name in wanted.databases)
     return wanted
 

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils import _process
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
@@ -34,7 +35,7 @@ from tests.integration.modules.samples import Sample
 from tests.integration.modules.sets import alter, files_of, rewrite_manifest, truncate
 from tests.integration.modules.test_ways import names
 from tests.support.keys import Key, age_key, ssh_key
-from tests.support.paths import ansible_environment
+from tests.support.paths import CHECKOUT, ansible_environment
 from tests.support.postgresql import PostgresServer
 
 READABLE = {"manifest.json", "SHA256SUMS", "RESTORE.md"}
@@ -110,6 +111,9 @@ def test_databases_are_read_with_a_key_only(
     manifest = json.loads((path / "manifest.json").read_text())
     assert (manifest["schema_version"], manifest["recipients"]) == (2, recipients)
     assert {item["name"] for item in manifest["databases"]} >= {"shop", "crm"}
+    schema = json.loads((CHECKOUT / "docs" / "manifest.schema.json").read_text())
+    jsonschema.validate(manifest, schema)
+    assert set(manifest) == set(schema["properties"])
     assert_opaque(path, secrets_of(sample))
 
     assert call("backup_verify", **work.place)["ok"] is True
