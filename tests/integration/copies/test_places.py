@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -54,6 +55,11 @@ def test_a_set_goes_to_a_place_and_comes_back(kind: str, estate: Estate, place: 
     assert (found["source"], found["instance"], found["id"], found["problem"]) == ("db1", "main", set_id, None)
     assert found["verified"]["ok"] is True
     assert verified["lags"] == [{"source": "db1", "instance": "main", "newest": set_id, "copied": set_id, "lag": 0}]
+
+    if kind == "s3":
+        rclone = Rclone(copy_from(there.copy), Reporter())
+        listed_there = json.loads(rclone.run("listing", ["lsjson", rclone.place("db1", "main", set_id)]))
+        assert {item["Tier"] for item in listed_there if not item["IsDir"]} == {"STANDARD_IA"}, "options reach rclone"
 
     # the host and its repository are gone
     shutil.rmtree(estate.repository)

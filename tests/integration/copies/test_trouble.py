@@ -26,7 +26,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
 from tests.integration.copies.conftest import Estate, with_options
 from tests.integration.modules.harness import call, message_of, until
 from tests.integration.modules.sets import alter, files_of
-from tests.support.remotes import Remote
+from tests.support.remotes import Remote, program
 
 
 def ids(copy: Any) -> list[str]:
@@ -87,6 +87,35 @@ def test_f18_a_network_that_drops_in_the_middle(estate: Estate, place: Callable[
         output, _errors = process.communicate()
     assert f'"{set_id}"' in output and "attempt 2 of 4 follows" in output, output
     assert ids(there.copy) == [set_id]
+
+
+@pytest.mark.parametrize(("times", "good"), [(1, True), (2, False)])
+def test_f14_what_a_place_does_not_keep_as_it_was_written(
+    times: int, good: bool, estate: Estate, offsite: Remote
+) -> None:
+    """A disk that loses bits: written once more it may be right, otherwise the set does not appear."""
+    set_id = estate.backup()
+    budget = estate.root / "budget"
+    budget.mkdir()
+    for number in range(times):
+        (budget / str(number)).touch()
+    script = estate.bin / "rclone"
+    script.write_text(
+        f'#!/bin/sh\n{program("rclone")} "$@" || exit\n'
+        f"file=$(find {offsite.folder} -name '*.tar.zst')\n"
+        f'[ "$1" = copy ] && [ -n "$file" ] && rm {budget}/$(ls {budget} | head -n 1) 2>/dev/null || exit 0\n'
+        "printf X | dd of=$file bs=1 seek=20 conv=notrunc 2>/dev/null\n"
+    )
+    script.chmod(0o755)
+    result = estate.run("copy_push", **estate.place, copy=offsite.copy)
+    assert list(budget.iterdir()) == []
+    if good:
+        assert result["copied"] == [set_id]
+        (found,) = call("copy_info", copy=offsite.copy, verify=True)["sets"]
+        assert found["problem"] is None
+    else:
+        message_of(result, "does not hold what was written to it: files/.*tar.zst", "differ when they are read again")
+        assert ids(offsite.copy) == []
 
 
 def test_f18_a_place_that_is_not_there(estate: Estate, place: Callable[[str], Remote]) -> None:
