@@ -34,6 +34,7 @@ _STDERR_LINE_BYTES = 2000
 _SECONDS_TO_END = 5.0
 _INHERITED = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "LD_PRELOAD")
 _READER_GONE = re.compile(r"Broken pipe|\berrno:? 32\b", re.IGNORECASE)
+_WHO_KILLED = "find out who ended it (the kernel does when memory runs out: journalctl -k), then run again"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 #: Where a program comes from, for the message that says that it is absent: program -> package on Debian.
@@ -170,8 +171,10 @@ class Process:
 
     def failure(self, code: int) -> ProcessError:
         """The error for an exit code, with what the program said."""
+        remedy = self.command.remedy
         if code < 0:
             how = f"was killed by signal {-code} ({signal.Signals(-code).name})"
+            remedy = remedy or _WHO_KILLED
         else:
             how = f"failed with exit code {code}"
         said = self.stderr_tail
@@ -180,7 +183,7 @@ class Process:
             self.command.program,
             code,
             said,
-            self.command.remedy,
+            remedy,
         )
 
     def end(self) -> None:

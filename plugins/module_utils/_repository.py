@@ -23,7 +23,9 @@ from datetime import datetime, timezone
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    BackupError,
     DamagedSet,
+    Interrupted,
     RepositoryError,
     UntrustedSet,
     UsageError,
@@ -144,11 +146,19 @@ class Repository:
                 with opened(directory) as descriptor:
                     sweep(descriptor)
                 set_id = _free_set_id(directory, now)
-                os.mkdir(os.path.join(directory, set_id + PARTIAL), DIRECTORY_MODE)
-            except (OSError, RepositoryError):
+                path = os.path.join(directory, set_id + PARTIAL)
+                try:
+                    os.mkdir(path, DIRECTORY_MODE)
+                except Interrupted:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.rmdir(path)
+                    raise
+                others = [name for name in os.listdir(directory) if is_set_id(name)]
+            except (OSError, BackupError):
                 os.close(lock)
                 raise
-        return SetWriter(directory, set_id, lock, recipients)
+        newest = max(others, default="")
+        return SetWriter(directory, set_id, lock, recipients, newest if newest > set_id else None)
 
     @contextlib.contextmanager
     def receive(self, source: str, instance: str, set_id: str) -> Iterator[str]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -48,10 +49,14 @@ class SetWriter:
         set_id: of the new set, whose directory is there.
         lock: descriptor of the instance's lock, which goes with the writer.
         recipients: public keys that everything is encrypted to; none to encrypt nothing.
+        later: the newest set of the instance, if it is of a later moment than this one: the clock has gone back.
     """
 
-    def __init__(self, directory: str, set_id: str, lock: int, recipients: Sequence[str] = ()) -> None:
+    def __init__(
+        self, directory: str, set_id: str, lock: int, recipients: Sequence[str] = (), later: Optional[str] = None
+    ) -> None:
         self.set_id = set_id
+        self.later = later
         self.recipients = tuple(recipients)
         self.directory = directory
         self._partial = os.path.join(directory, set_id + PARTIAL)
@@ -195,8 +200,8 @@ class SetWriter:
                     sync(parent)
             sync(self._partial)
             os.rename(self._partial, self.path)
-            self._sealed = True
             sync(self.directory)
+            self._sealed = True
         return self.path
 
     def _remove_others(self, known: Container[str]) -> None:
@@ -211,6 +216,9 @@ class SetWriter:
     def __exit__(self, *exc_info: object) -> None:
         try:
             if not self._sealed:
+                # Who was told to stop, or could not sync, right after the set appeared: nobody else makes a set of that id.
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(self.path, self._partial)
                 shutil.rmtree(self._partial)
         finally:
             os.close(self._lock_descriptor)

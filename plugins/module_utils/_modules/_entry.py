@@ -73,7 +73,8 @@ def stopped_by_signals() -> Iterator[None]:
             signal.signal(other, _pass_over)
         watcher.raised.set()
         raise Interrupted(
-            f"The run was stopped by {signal.Signals(number).name}; what it had begun was removed.", "run it again"
+            f"The run was stopped by {signal.Signals(number).name}; what it had not completed was removed.",
+            "run it again",
         )
 
     before = {number: signal.signal(number, stop) for number in _STOPPING}

@@ -35,6 +35,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._repository import Re
 from ansible_collections.vya.backupdb.plugins.module_utils._set_writer import SetWriter
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_BROKEN = (errno.EIO, errno.EROFS, errno.ESTALE)
 _FULL_BYTES = 1 << 20
 
 
@@ -96,6 +97,11 @@ def explaining_full_disk(repository: Repository) -> Iterator[None]:
                 f"No space left for the repository at {repository.root} ({error}).",
                 "free space there, or point backupdb_repository at a larger file system",
             ) from error
+        if isinstance(error, OSError) and error.errno in _BROKEN:
+            raise RepositoryError(
+                f"The set could not be written to the repository at {repository.root} ({error}).",
+                "check the file system that it lies on",
+            ) from error
         raise
 
 
@@ -114,6 +120,16 @@ def recipients_of(request: Request) -> tuple[str, ...]:
             " part to backupdb_recipients."
         )
     return recipients
+
+
+def warn_of_clock(writer: SetWriter, request: Request) -> None:
+    """Say that a set that is being made is not the latest one, because the clock has gone back."""
+    if writer.later is not None:
+        request.reporter.warn(
+            f"The clock of this host has gone back: this backup is the set {writer.set_id}, and there is {writer.later},"
+            " which 'latest' still means. What to do: correct the clock, name this set where it is to be restored, and"
+            " make a backup when the clock has passed the other one."
+        )
 
 
 def room_while_encrypting(estimated: int, sizes: Iterable[int], jobs: int, recipients: Sequence[str]) -> int:

@@ -48,6 +48,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._seal import
     set_ids,
     sets_diff,
     space_problem,
+    warn_of_clock,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import COUNTS, LEVELS
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
@@ -139,6 +140,7 @@ def _dump(
     started = datetime.now(timezone.utc)
     begun = repository.begin(params["source"], params["instance"], recipients=recipients)
     with begun as writer, explaining_full_disk(repository):
+        warn_of_clock(writer, request)
         outcome = engine.backup(wanted, plan, writer)
         for text in outcome.omissions:
             reporter.warn(text)

@@ -44,6 +44,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._seal import
     set_ids,
     sets_diff,
     space_problem,
+    warn_of_clock,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
@@ -128,6 +129,7 @@ def _archive(
     started = datetime.now(timezone.utc)
     begun = repository.begin(params["source"], params["instance"], recipients=recipients)
     with begun as writer, explaining_full_disk(repository):
+        warn_of_clock(writer, request)
         reporter.phase("archive")
         outcome = archive(wanted, plan, writer, reporter)
         for text in outcome.warnings:
