@@ -16,6 +16,7 @@ from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import (
+    MARK,
     NAME,
     WORD,
     Reader,
@@ -34,6 +35,8 @@ CHECK = "check"
 PERIOD = "period"
 OTHER = "other"
 
+#: What SHOW CREATE TABLE of MariaDB 10 writes behind INVISIBLE.
+_BEHIND_INVISIBLE = ("DEFAULT", "WITHOUT", "ON", "AUTO_INCREMENT", "COMMENT", "CHECK")
 _KEY_WORDS = {"UNIQUE": UNIQUE, "KEY": KEY, "INDEX": KEY, "FULLTEXT": FULLTEXT, "SPATIAL": SPATIAL}
 
 
@@ -105,7 +108,7 @@ def _element(text: str) -> Element:
     reader = Reader(text)
     first = reader.next
     if first is None or first.kind == NAME:
-        return Element(COLUMN, first.value if first else "", text)
+        return Element(COLUMN, first.value if first else "", _as_before_11(text))
     if reader.accept("PRIMARY", "KEY"):
         return Element(PRIMARY, "PRIMARY", text, _key_columns(reader))
     if reader.accept("CONSTRAINT"):
@@ -124,6 +127,25 @@ def _element(text: str) -> Element:
         reader.take()
     name = reader.take().value if reader.next is not None and reader.next.kind == NAME else ""
     return Element(kind, name, text, _key_columns(reader))
+
+
+def _as_before_11(column: str) -> str:
+    """A column's definition with INVISIBLE in the place where MariaDB 10 writes it, whichever version wrote it.
+
+    Newer versions of MariaDB write it behind the default.
+    """
+    depth = 0
+    place = found = None
+    for token in tokens(column):
+        depth += {"(": 1, ")": -1}.get(token.text, 0) if token.kind == MARK else 0
+        if depth == 0 and token.is_word("INVISIBLE"):
+            found = token
+        elif depth == 0 and place is None and token.is_word(*_BEHIND_INVISIBLE):
+            place = token.begin
+    if found is None or place is None or found.begin < place:
+        return column
+    without = column[: found.begin].rstrip() + column[found.end :]
+    return f"{without[:place]}{found.text} {without[place:]}"
 
 
 def _key_columns(reader: Reader) -> tuple[str, ...]:

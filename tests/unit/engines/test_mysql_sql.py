@@ -276,3 +276,26 @@ def test_status_of_an_event_is_taken_out(status: str) -> None:
     after = " COMMENT 'ENABLE' DO SELECT 'DISABLE'"
     assert without_event_status(f"{before} {status}{after}") == before + after
     assert without_event_status("CREATE EVENT `e` DO SELECT 1") == "CREATE EVENT `e` DO SELECT 1"
+
+
+@pytest.mark.parametrize(
+    ("new", "old"),
+    [
+        ("`a` varchar(50) DEFAULT 'none' INVISIBLE", "`a` varchar(50) INVISIBLE DEFAULT 'none'"),
+        (
+            "`a` timestamp NOT NULL DEFAULT current_timestamp() ON UPDATE current_timestamp() INVISIBLE COMMENT 'INVISIBLE'",
+            "`a` timestamp NOT NULL INVISIBLE DEFAULT current_timestamp() ON UPDATE current_timestamp() COMMENT 'INVISIBLE'",
+        ),
+        ("`a` int(11) NOT NULL INVISIBLE AUTO_INCREMENT", "`a` int(11) NOT NULL INVISIBLE AUTO_INCREMENT"),
+        ("`INVISIBLE` int(11) DEFAULT (if(1,2,3)) COMMENT 'x'", "`INVISIBLE` int(11) DEFAULT (if(1,2,3)) COMMENT 'x'"),
+        (
+            "`a` int(11) GENERATED ALWAYS AS (1) VIRTUAL INVISIBLE",
+            "`a` int(11) GENERATED ALWAYS AS (1) VIRTUAL INVISIBLE",
+        ),
+    ],
+)
+def test_invisible_columns_are_the_same_whichever_version_wrote_them(new: str, old: str) -> None:
+    (column,) = parse_create_table(f"CREATE TABLE `t` (\n  {new}\n) ENGINE=InnoDB").elements
+    assert column.text == old
+    (again,) = parse_create_table(f"CREATE TABLE `t` (\n  {old}\n) ENGINE=InnoDB").elements
+    assert again.text == old
