@@ -33,6 +33,7 @@ KEEPS_AWAY_FROM = {
     "_engines": {"_repository", "_files", "_modules"},
     "_dumps": {"_repository", "_engines", "_files", "_proof", "_modules"},
     "_repository": {"_engines", "_files", "_sql", "_modules"},
+    "_provision": {"_repository", "_files", "_sql", "_modules"},
     "_copies": {"_engines", "_files", "_sql", "_modules"},
 }
 #: what engines and files both promise to their callers; it holds protocols and data, and no engine
