@@ -67,6 +67,10 @@ $(HOSTS)/.stamp: tests/hosts/requirements.txt .ci/venv
 	@.ci/venv $(HOSTS) -r tests/hosts/requirements.txt
 	@touch $@
 
+.PHONY: test-faults
+test-faults: venv programs ## Break everything on purpose and write docs/reliability.md; ARGS="--one-in 4" or ARGS=prune take a part
+	@.ci/as-root $(VENV)/bin/python -m tests.faults $(ARGS)
+
 .PHONY: demo
 demo: venv programs ## Back up, lose and rebuild throw-away servers and files; KEEP=1 leaves them running
 	@.ci/as-root $(VENV)/bin/python -m tests.demo
