@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -216,10 +215,11 @@ class SetWriter:
     def __exit__(self, *exc_info: object) -> None:
         try:
             if not self._sealed:
-                # Who was told to stop, or could not sync, right after the set appeared: nobody else makes a set of that id.
-                with contextlib.suppress(FileNotFoundError):
-                    os.rename(self.path, self._partial)
-                shutil.rmtree(self._partial)
+                with explaining(self.directory):
+                    # Who was told to stop, or could not sync, right after the set appeared; the lock keeps others out.
+                    if not os.path.lexists(self._partial):
+                        os.rename(self.path, self._partial)
+                    shutil.rmtree(self._partial)
         finally:
             os.close(self._lock_descriptor)
 

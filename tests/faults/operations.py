@@ -308,8 +308,9 @@ class Fetch(Push):
     def wrong(self, result: Result | None) -> list[str]:
         sets = self.place.sets()
         found = [] if not sets or fingerprint(self.place.directory / sets[0]) == self.before else ["a set is not whole"]
-        if result is not None and bool(sets) == bool(result.get("failed")):
-            found.append(f"{len(sets)} sets, and the result says {'failed' if result.get('failed') else 'done'}")
+        # What has come here is whole and stays, also when something fails after that.
+        if result is not None and not result.get("failed") and not sets:
+            found.append("no set, and the result says done")
         return found
 
     def wrong_at_last(self) -> list[str]:
