@@ -38,7 +38,8 @@ options:
     type: int
   sets:
     description:
-      - Only these sets, whatever O(source), O(instance) and O(newest) say, each as M(vya.backupdb.dump) and M(vya.backupdb.files_archive) return it. Needed are C(source), C(instance) and C(id).
+      - Only these sets, whatever O(source), O(instance) and O(newest) say, each as M(vya.backupdb.dump) and
+        M(vya.backupdb.files_archive) return it. Needed are C(source), C(instance) and C(id).
       - What C(run_id) and C(manifest_sha256) say is compared with the set before it is signed.
       - With an empty list only the keys are checked, and the host is not asked.
     type: list
