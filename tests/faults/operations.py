@@ -44,6 +44,10 @@ class Place(Workplace):
         """Where the sets are."""
         return self.repository / "db1" / "main"
 
+    def left(self) -> list[Path]:
+        """Temporary files; not those with which Python itself tries whether it can write there."""
+        return [path for path in self.tmp.iterdir() if path.is_dir() or path.stat().st_size > len(b"blat")]
+
 
 def fingerprint(path: Path) -> dict[str, str]:
     """Every file below a path with the digest of its content and its mode."""
@@ -124,7 +128,7 @@ class Backup(Operation):
             if new != (0 if result.get("failed") else 1):
                 found.append(f"{new} new sets, and the result says {'failed' if result.get('failed') else 'done'}")
             found += [f"left: {path.name}" for path in self.place.partial()]
-            found += [f"left: {path}" for path in self.place.tmp.iterdir()]
+            found += [f"left: {path}" for path in self.place.left()]
         elif new not in (0, 1):
             found.append(f"{new} new sets")
         self.already = new
@@ -189,7 +193,7 @@ class Restore(Operation):
             new = [name for name, state in states.items() if state == "new"]
             found += [f"{name} is new, and the message does not say so" for name in new if name not in result["msg"]]
         if result is not None:
-            found += [f"left: {path}" for path in self.place.tmp.iterdir()]
+            found += [f"left: {path}" for path in self.place.left()]
         return found + self._wrong()
 
     def wrong_at_last(self) -> list[str]:

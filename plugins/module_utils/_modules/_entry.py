@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import threading
@@ -22,6 +23,18 @@ from ansible_collections.vya.backupdb.plugins.module_utils._progress import Repo
 
 _STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _SECONDS_BETWEEN_SWEEPS = 0.2
+_FREE, _CHECK = "free space there", "check the file system that it lies on"
+#: What no code can do anything about, with the remedy.
+_OF_THE_HOST = {
+    errno.ENOSPC: _FREE,
+    errno.EDQUOT: _FREE,
+    errno.EIO: _CHECK,
+    errno.EROFS: _CHECK,
+    errno.ESTALE: _CHECK,
+    errno.ENOMEM: "give this host more memory, or lower jobs",
+    errno.EMFILE: "raise the limit of open files, or lower jobs",
+    errno.ENFILE: "raise the limit of open files, or lower jobs",
+}
 
 
 def run_module(spec: Spec, run: Callable[[Request], dict[str, Any]]) -> None:
@@ -50,8 +63,20 @@ def run_module(spec: Spec, run: Callable[[Request], dict[str, Any]]) -> None:
         result = error.result if isinstance(error, FailedResult) else {}
         _warn(module, reporter)
         module.fail_json(msg=str(error), **{"changed": reporter.changed, **result})
+    except OSError as error:
+        if error.errno not in _OF_THE_HOST:
+            raise
+        _warn(module, reporter)
+        module.fail_json(msg=_of_the_host(error), changed=reporter.changed)
     _warn(module, reporter)
     module.exit_json(**result)
+
+
+def _of_the_host(error: OSError) -> str:
+    """What the operating system said, and what to do about it."""
+    where = f": {error.filename}" if error.filename else ""
+    failure = BackupError(f"This host failed: {error.strerror}{where}.", _OF_THE_HOST[error.errno or 0])
+    return str(failure)
 
 
 def _warn(module: AnsibleModule, reporter: Reporter) -> None:
