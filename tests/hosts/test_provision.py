@@ -15,6 +15,8 @@ from tests.demo.content import script
 from tests.hosts.host import Estate, Host, variables
 from tests.integration.playbooks.site import Run, Site
 
+#: whole hosts are installed, twice
+pytestmark = pytest.mark.timeout(2400)
 INSTANCES = [{"name": "main", "engine": "postgresql"}, {"name": "web", "engine": "mysql"}]
 TOOLS = ("zstd", "acl", "attr", "locales", "python3-psycopg", "python3-pymysql")
 #: release of Debian -> what is asked for beside the recorded versions
