@@ -10,11 +10,11 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.initdb import CATEGORIES, initdb_options
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import major_of
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
-from ansible_collections.vya.backupdb.plugins.module_utils._model import Database
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, run
 from ansible_collections.vya.backupdb.plugins.module_utils._provision.needs import (
     ConfigFile,
@@ -30,12 +30,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._provision.postgresql
 )
 
 _HEADER = "# Written by vya.backupdb for a rebuild. Settings of your own belong into backupdb_server_settings."
-_CATEGORIES = ("messages", "monetary", "numeric", "time")
-#: The first major version whose pages have checksums unless one says otherwise.
-_CHECKSUMS_BY_DEFAULT = 18
-_ICU = 15
-_BUILTIN = 17
-_MIB = 1 << 20
 #: The server's own objects have lower numbers.
 _FIRST_OF_USERS = 16384
 _ALWAYS_THERE = frozenset({"", "C", "POSIX"})
@@ -87,7 +81,7 @@ class PostgresqlPlanner:
             *sorted({known[name] for name in (*extensions, *self._libraries()) if name in known}),
         ]
         needs.locales = self._locales()
-        needs.initialise = initdb_options(self._recorded, self._major)
+        needs.initialise = initdb_options(self._recorded.manifest.databases, self._recorded.facts, self._major)
         program = os.path.join(places.one("programs_directory"), "postgres")
         needs.installed = os.access(program, os.X_OK)
         data = places.one("data_directory")
@@ -160,7 +154,7 @@ class PostgresqlPlanner:
                 )
 
     def _locales(self) -> list[str]:
-        names = {str(self._recorded.facts.get(f"lc_{item}") or "") for item in _CATEGORIES}
+        names = {str(self._recorded.facts.get(f"lc_{item}") or "") for item in CATEGORIES}
         for database in self._recorded.manifest.databases:
             names |= {str(database.properties.get(key) or "") for key in ("lc_collate", "lc_ctype")}
         return sorted(name for name in names - _ALWAYS_THERE if _NAME.match(name))
@@ -179,53 +173,3 @@ def known_settings(program: str) -> frozenset[str]:
     # C, so that a locale that is not there yet is no matter
     listed = run(Command([program, "--describe-config"], env={"LC_ALL": "C"}, cwd="/")).stdout
     return frozenset(line.split("\t", 1)[0] for line in listed.decode("utf-8", "replace").splitlines() if line)
-
-
-def initdb_options(recorded: Recorded, major: int) -> list[str]:
-    """Options of initdb for a cluster like the recorded one.
-
-    Args:
-        recorded: the set.
-        major: major version of the new cluster.
-    """
-    facts = recorded.facts
-    options = [f"--lc-{name}={facts[f'lc_{name}']}" for name in _CATEGORIES if facts.get(f"lc_{name}")]
-    options += _locale_options(recorded, major)
-    if str(facts.get("data_checksums")) == "on":
-        options.append("--data-checksums")
-    elif major >= _CHECKSUMS_BY_DEFAULT:
-        options.append("--no-data-checksums")
-    segment = str(facts.get("wal_segment_size") or "")
-    if segment.isdecimal() and int(segment) >= _MIB:
-        options.append(f"--wal-segsize={int(segment) // _MIB}")
-    return options
-
-
-def _locale_options(recorded: Recorded, major: int) -> list[str]:
-    """Encoding and locale: those of the database postgres, as far as the set says; each restored database has its own."""
-    encoding = str(recorded.facts.get("server_encoding") or "UTF8")
-    chosen = _typical(recorded.manifest.databases, encoding)
-    if chosen is None:
-        return [f"--encoding={encoding}", "--lc-collate=C", "--lc-ctype=C"]
-    found = chosen.properties
-    options = [
-        f"--encoding={found['encoding']}",
-        f"--lc-collate={found['lc_collate']}",
-        f"--lc-ctype={found['lc_ctype']}",
-    ]
-    provider = found.get("locale_provider", "libc")
-    if provider == "icu" and major >= _ICU:
-        options += ["--locale-provider=icu", f"--icu-locale={found['locale']}"]
-    elif provider == "builtin" and major >= _BUILTIN:
-        options += ["--locale-provider=builtin", f"--builtin-locale={found['locale']}"]
-    elif major >= _ICU:
-        options.append("--locale-provider=libc")
-    return options
-
-
-def _typical(databases: Sequence[Database], encoding: str) -> Optional[Database]:
-    by_name = {database.name: database for database in databases}
-    for name in ("postgres", "template1"):
-        if name in by_name:
-            return by_name[name]
-    return next((item for item in databases if item.properties.get("encoding") == encoding), None)

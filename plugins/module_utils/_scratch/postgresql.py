@@ -14,15 +14,15 @@ import os
 import pwd
 import signal
 import time
-from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Account
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.initdb import initdb_options
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier, literal
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import major_of, program_version
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, MissingProgram
-from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, Database
+from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, Launched, launch, run
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._scratch.place import Place
@@ -42,7 +42,6 @@ _SECONDS_TO_START = 300.0
 _STEP = 0.05
 #: A fresh cluster with its write-ahead log, and some air.
 _BASE_BYTES = 512 << 20
-_MIB = 1 << 20
 #: Where packages put each major version: Debian and Ubuntu, the project's RPMs, SUSE, Alpine.
 _DIRECTORIES = (
     "/usr/lib/postgresql/{}/bin",
@@ -51,10 +50,6 @@ _DIRECTORIES = (
     "/usr/libexec/postgresql{}",
 )
 _PROGRAMS = ("postgres", "initdb")
-#: The first major version whose pages have checksums unless one says otherwise.
-_CHECKSUMS_BY_DEFAULT = 18
-_ICU = 15
-_BUILTIN = 17
 #: Recorded settings that change what queries return, or how much one transaction can hold.
 _CARRIED = (
     "DateStyle",
@@ -184,7 +179,6 @@ class PostgresqlScratch:
         )
 
     def _initialise(self, place: Place) -> None:
-        facts = self._recorded.facts
         argv = [
             os.path.join(self._directory, "initdb"),
             f"--pgdata={place.data}",
@@ -193,17 +187,10 @@ class PostgresqlScratch:
             "--auth-host=reject",
             # It lives for some minutes.
             "--no-sync",
+            *initdb_options(self._recorded.manifest.databases, self._recorded.facts, self._major),
+            # Its messages are read by programs; the last one counts.
             "--lc-messages=C",
-            *(f"--lc-{name}={facts[f'lc_{name}']}" for name in _CATEGORIES if facts.get(f"lc_{name}")),
-            *_locale(self._recorded.manifest.databases, facts, self._major),
         ]
-        if str(facts.get("data_checksums")) == "on":
-            argv.append("--data-checksums")
-        elif self._major >= _CHECKSUMS_BY_DEFAULT:
-            argv.append("--no-data-checksums")
-        segment = str(facts.get("wal_segment_size") or "")
-        if segment.isdecimal():
-            argv.append(f"--wal-segsize={int(segment) // _MIB}")
         remedy = (
             "if it names a locale: install it (on Debian: add it to /etc/locale.gen and run locale-gen); if it may not enter"
             " a directory: name one that the server's account can pass through"
@@ -240,9 +227,6 @@ class PostgresqlScratch:
             time.sleep(_STEP)
 
 
-_CATEGORIES = ("monetary", "numeric", "time")
-
-
 def _programs(major: int) -> str:
     """The directory of the server's programs of a major version.
 
@@ -268,34 +252,6 @@ def _programs(major: int) -> str:
 
 def _package(major: int) -> str:
     return f"postgresql-{major} (Debian, Ubuntu) or postgresql{major}-server (Red Hat)"
-
-
-def _locale(databases: Sequence[Database], facts: Mapping[str, Any], major: int) -> list[str]:
-    """Encoding and locale of the new cluster: those of the database postgres, as far as the set says.
-
-    Every restored database has its own ones, whatever the cluster has.
-    """
-    encoding = str(facts.get("server_encoding") or "UTF8")
-    by_name = {database.name: database for database in databases}
-    chosen = by_name.get("postgres") or by_name.get("template1")
-    if chosen is None:
-        chosen = next((item for item in databases if item.properties.get("encoding") == encoding), None)
-    if chosen is None:
-        return [f"--encoding={encoding}", "--lc-collate=C", "--lc-ctype=C"]
-    found = chosen.properties
-    words = [
-        f"--encoding={found['encoding']}",
-        f"--lc-collate={found['lc_collate']}",
-        f"--lc-ctype={found['lc_ctype']}",
-    ]
-    provider = found.get("locale_provider", "libc")
-    if provider == "icu" and major >= _ICU:
-        words += ["--locale-provider=icu", f"--icu-locale={found['locale']}"]
-    elif provider == "builtin" and major >= _BUILTIN:
-        words += ["--locale-provider=builtin", f"--builtin-locale={found['locale']}"]
-    elif major >= _ICU:
-        words.append("--locale-provider=libc")
-    return words
 
 
 def _quoted(value: Any) -> str:

@@ -12,12 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.initdb import initdb_options
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._provision.needs import LeftOut, Needs
-from ansible_collections.vya.backupdb.plugins.module_utils._provision.postgresql import (
-    PostgresqlPlanner,
-    initdb_options,
-)
+from ansible_collections.vya.backupdb.plugins.module_utils._provision.postgresql import PostgresqlPlanner
 from ansible_collections.vya.backupdb.plugins.module_utils._provision.postgresql_settings import (
     Settings,
     hba_lines,
@@ -211,7 +209,7 @@ LIBC = {"encoding": "UTF8", "lc_collate": "de_DE.UTF-8", "lc_ctype": "de_DE.UTF-
 
 def test_a_cluster_is_made_as_it_was() -> None:
     item = recorded("postgresql", "15.18", {}, FACTS, LIBC)
-    assert initdb_options(item, 17) == [
+    assert initdb_options(item.manifest.databases, item.facts, 17) == [
         "--lc-messages=de_DE.UTF-8",
         "--lc-time=C",
         "--encoding=UTF8",
@@ -225,13 +223,15 @@ def test_a_cluster_is_made_as_it_was() -> None:
 
 def test_without_checksums_there_are_none_in_version_18_either() -> None:
     item = recorded("postgresql", "15.18", {}, {**FACTS, "data_checksums": "off"}, LIBC)
-    assert not [word for word in initdb_options(item, 17) if "checksums" in word]
-    assert "--no-data-checksums" in initdb_options(item, 18)
+    assert not [word for word in initdb_options(item.manifest.databases, item.facts, 17) if "checksums" in word]
+    assert "--no-data-checksums" in initdb_options(item.manifest.databases, item.facts, 18)
 
 
 def test_an_icu_locale_is_one_again() -> None:
     item = recorded("postgresql", "15.18", {}, FACTS, {**LIBC, "locale_provider": "icu", "locale": "und-u-ks-level2"})
-    assert {"--locale-provider=icu", "--icu-locale=und-u-ks-level2"} <= set(initdb_options(item, 15))
+    assert {"--locale-provider=icu", "--icu-locale=und-u-ks-level2"} <= set(
+        initdb_options(item.manifest.databases, item.facts, 15)
+    )
 
 
 @pytest.fixture
