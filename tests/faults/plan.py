@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.damage import clocks, damages, replacements
-from tests.faults.injections import ALWAYS, Fault, Injection, inject, measure, steps
+from tests.faults.injections import ALWAYS, Fault, Injection, inject, measure, spread, steps
 from tests.faults.operations import Backup, Fetch, Operation, Place, Prune, Push, Restore
 from tests.faults.server_faults import Proxy, network_cut, server_killed
 from tests.faults.standing import standing_on
@@ -44,7 +45,7 @@ class Amount:
     """How much is broken.
 
     limit: steps of each kind of call of each program
-    one_in: of all that, one in so many
+    one_in: of all that, one in so many; one of each fault at least
     """
 
     limit: int = 1
@@ -58,11 +59,12 @@ class Amount:
 def each(operation: Operation, faults: Iterable[Fault], amount: Amount) -> Iterator[Injection]:
     """Every fault at every kind of step of an operation."""
     counted = measure(operation)
-    planned = [(fault, step) for fault in faults for step in steps(counted, fault, amount.limit)]
-    for fault, step in planned[amount.one_in // 2 :: amount.one_in]:
-        made = inject(operation, fault, step)
-        if made is not None:
-            yield made
+    for fault in faults:
+        planned = list(steps(counted, fault, amount.limit))
+        for number in spread(len(planned), math.ceil(len(planned) / amount.one_in)):
+            made = inject(operation, fault, planned[number - 1])
+            if made is not None:
+                yield made
 
 
 def archiving(where: Place, key: str | None = None) -> Backup:
