@@ -243,14 +243,9 @@ class Repository:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
         deadline = time.monotonic() + _PATIENCE
         for number in itertools.count():
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            holder = _lock_or_holder(descriptor)
+            if holder is None:
                 break
-            except BlockingIOError:
-                holder = os.pread(descriptor, 100, 0).decode("ascii", "replace").strip()
-            except OSError:
-                os.close(descriptor)
-                raise
             running, _separator, who = holder.rpartition(": ")
             # A prune holds the lock for moments; a backup that gave up because of it would be missing. Who holds the lock
             # may not have written yet who it is.
@@ -341,6 +336,18 @@ class Repository:
                 f"choose one of the {len(ids)} sets there, the newest being {ids[-1]}, or 'latest'",
             )
         return os.path.join(directory, chosen)
+
+
+def _lock_or_holder(descriptor: int) -> Optional[str]:
+    """Lock a file; what its holder has written into it where somebody else holds the lock, otherwise None."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(descriptor, 100, 0).decode("ascii", "replace").strip()
+    except OSError:
+        os.close(descriptor)
+        raise
+    return None
 
 
 def _directories(path: str) -> list[str]:
