@@ -15,7 +15,7 @@ from functools import partial
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._drills import drilled
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import REMOVING, encode_name
 from ansible_collections.vya.backupdb.plugins.module_utils._model import set_id_time
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
@@ -153,6 +153,8 @@ def _remove(aside: Sequence[Candidate], descriptor: int, outcome: Pruned, report
         except OSError as error:
             outcome.errors.append(f"{set_id + REMOVING}: {error.strerror}: {error.filename}")
             continue
+        except Interrupted:
+            raise
         except BackupError as error:
             outcome.errors.append(f"{set_id + REMOVING}: {error.message}")
             continue
@@ -222,6 +224,8 @@ def _closer(candidate: Candidate, path: str, descriptor: int) -> Candidate:
             names = ", ".join(unexpected[:_MOST_NAMES])
             return dataclasses.replace(candidate, problem=f"left alone: it holds what is not of it: {names}")
         return dataclasses.replace(candidate, in_use=in_use(descriptor, candidate.set_id))
+    except Interrupted:
+        raise
     except BackupError as error:
         return dataclasses.replace(candidate, problem=f"left alone: {error.message}")
     except OSError as error:

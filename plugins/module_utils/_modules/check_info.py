@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._modules import files_archive, instance_info
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import CONNECTION, ENGINES, JOBS, jobs_from
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Options, Request, Spec
@@ -91,6 +91,8 @@ def _look(request: Request, instance: Mapping[str, Any]) -> dict[str, Any]:
         if files and not params["paths"]:
             raise UsageError("paths is empty.", "name the files to back up")
         found = module.run(Request(params, check=True, reporter=reporter))
+    except Interrupted:
+        raise
     except BackupError as error:
         found = error.result if isinstance(error, FailedResult) else {}
         text = str(error)

@@ -22,7 +22,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._copies.transfer impo
     set_parts,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._drills import drilled
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, CopyFailed, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    BackupError,
+    CopyFailed,
+    Interrupted,
+    UsageError,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import SIGNATURE
 from ansible_collections.vya.backupdb.plugins.module_utils._model import set_id_time, timestamp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._copy_options import (
@@ -171,7 +176,7 @@ class _Push:
             # Opened now, and so kept from being removed while it is read.
             reader = self.repository.open(self.source, self.instance, item.set_id)
             push_set(self.rclone, reader, self.source, self.instance)
-        except CopyFailed:
+        except (CopyFailed, Interrupted):
             raise
         except BackupError as error:
             # Of this set alone.

@@ -13,7 +13,12 @@ import os
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UntrustedSet, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    BackupError,
+    Interrupted,
+    UntrustedSet,
+    UsageError,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import encode_name
 from ansible_collections.vya.backupdb.plugins.module_utils._model import is_set_id
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import TRUSTED
@@ -68,6 +73,8 @@ def _named(repository: Repository, params: Mapping[str, Any]) -> list[dict[str, 
         source, instance, set_id = _place(wanted)
         try:
             facts = _facts(repository.open(source, instance, set_id))
+        except Interrupted:
+            raise
         except BackupError as error:
             facts = {"problem": error.message}
         found.append({**_NOTHING, "source": source, "instance": instance, "id": set_id, **facts})
@@ -134,6 +141,8 @@ def _write(repository: Repository, request: Request) -> dict[str, Any]:
         outcome: dict[str, Any] = {"source": source, "instance": instance, "id": set_id, "problem": None}
         try:
             outcome["problem"] = _add(repository.open(source, instance, set_id), item.get("signature"), request.check)
+        except Interrupted:
+            raise
         except BackupError as error:
             outcome["problem"] = error.message
         outcomes.append(outcome)

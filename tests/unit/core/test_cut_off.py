@@ -14,14 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.vya.backupdb.plugins.module_utils import _set_writer
+from ansible_collections.vya.backupdb.plugins.module_utils import _pruning, _set_writer
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted, RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._modules import sign
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._seal import explaining_full_disk, warn_of_clock
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
+from ansible_collections.vya.backupdb.plugins.module_utils._retention import Policy
 
 from tests.support.sets import make_set
+
+
+def interrupted(*_arguments: Any) -> Any:
+    raise Interrupted("stopped", "run it again")
+
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=timezone.utc)
 
@@ -99,3 +106,28 @@ def test_a_clock_that_went_back_is_said(repository: Repository, back: bool) -> N
         reporter.warnings if back else []
     )
     assert bool(reporter.warnings) == back
+
+
+@pytest.mark.parametrize("call", ["in_use", "remove_aside"])
+def test_f10_a_prune_that_is_stopped_says_so(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    for day in range(3):
+        make_set(repository, NOW - timedelta(days=day))
+    monkeypatch.setattr(_pruning, call, interrupted)
+    asked = _pruning.Asked("db1", "main", Policy(keep_last=1), NOW, timezone.utc)
+    with pytest.raises(Interrupted):
+        _pruning.prune(repository, asked, Reporter())
+
+
+@pytest.mark.parametrize("option", ["sets", "signatures"])
+def test_f10_a_signing_that_is_stopped_says_so(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    path = make_set(repository, NOW)
+    monkeypatch.setattr(Repository, "open", interrupted)
+    params: dict[str, Any] = {name: item.get("default") for name, item in sign.SPEC.options.items()}
+    params["repository"] = repository.root
+    params[option] = [{"source": "db1", "instance": "main", "id": path.name, "set": path.name}]
+    with pytest.raises(Interrupted):
+        sign.run(Request(params, False, False, Reporter()))
