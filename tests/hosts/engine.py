@@ -68,12 +68,12 @@ def engine() -> Iterator[Engine]:
         install("docker.io", "iptables")
     if not shutil.which("debootstrap"):
         install("debootstrap")
-    here = Engine({})
-    if here.answers():
-        yield here
-        return
-    with tempfile.TemporaryDirectory(prefix="backupdb-docker-") as folder, own_engine(Path(folder)) as started:
-        yield started
+    found = Engine({})
+    with contextlib.ExitStack() as stack:
+        if not found.answers():
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="backupdb-docker-"))
+            found = stack.enter_context(own_engine(Path(folder)))
+        yield found
 
 
 @contextlib.contextmanager
