@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 #: How long a dump waits for another session's exclusive lock on a table, in milliseconds.
 LOCK_TIMEOUT = 300_000
-_BEGIN = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = {LOCK_TIMEOUT + 2000}"
 _REMEDY_OF_DUMP = (
     "if another session holds an exclusive lock on a table, let it end; if the server stopped, look into its log"
 )
@@ -220,7 +219,7 @@ class Dumper:
 
 def begin_snapshot(session: Session[Any]) -> tuple[datetime, str]:
     """Begin a transaction that sees one moment, and let others see the same; returns the moment and the snapshot."""
-    cursor = session.execute(f"{_BEGIN}; SELECT pg_catalog.now(), pg_catalog.pg_export_snapshot()")
+    cursor = session.execute(f"{_begin()}; SELECT pg_catalog.now(), pg_catalog.pg_export_snapshot()")
     while cursor.nextset():
         pass
     moment, snapshot = cursor.fetchone() or ()
@@ -228,8 +227,13 @@ def begin_snapshot(session: Session[Any]) -> tuple[datetime, str]:
 
 
 def begin(session: Session[Any]) -> None:
-    """Begin a transaction that sees one moment, and that waits for locks a little longer than pg_dump does."""
-    session.execute(_BEGIN)
+    """Begin a transaction that sees one moment."""
+    session.execute(_begin())
+
+
+def _begin() -> str:
+    # It waits for locks a little longer than pg_dump does, which says more about them.
+    return f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = {LOCK_TIMEOUT + 2000}"
 
 
 def prove_database(
