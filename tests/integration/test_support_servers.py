@@ -25,7 +25,9 @@ from tests.support.postgresql import PostgresServer
 from tests.support.server import ServerError
 
 START_AND_SLEEP = """
-import sys, time
+import signal, sys, time
+# whoever runs the tests in the background has it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tests.support.mariadb import MariaDBServer
 from tests.support.postgresql import PostgresServer
 with {kind}() as server:
