@@ -13,8 +13,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -51,6 +53,24 @@ def until(condition: Callable[[], Any], what: str) -> Any:
             return found
         assert time.monotonic() < deadline, f"never happened: {what}"
         time.sleep(0.02)
+
+
+@contextmanager
+def meanwhile(look: Callable[[], None]) -> Iterator[None]:
+    """Look again and again while something else happens; what goes wrong with looking is raised in the end."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.05):
+            look()
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(watch)
+        try:
+            yield
+        finally:
+            done.set()
+        looking.result()
 
 
 class Workplace:

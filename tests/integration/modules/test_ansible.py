@@ -12,14 +12,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.modules.harness import Ansible, Workplace, end_group, until
+from tests.integration.modules.harness import Ansible, Workplace, end_group, meanwhile, until
 from tests.integration.modules.samples import Sample
 from tests.support.paths import ansible_environment
 
@@ -170,23 +169,6 @@ def _others_reach(path: Path) -> bool:
     return all(parent.stat().st_mode & 0o011 for parent in path.parents)
 
 
-@contextmanager
-def watching(watcher: Watcher) -> Iterator[None]:
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.05):
-            watcher.look()
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
 @pytest.fixture
 def hash_of() -> Callable[[Sample], str]:
     def find(sample: Sample) -> str:
@@ -211,7 +193,7 @@ def test_every_module_of_a_database_and_f17_no_secret_shows_anywhere(
     target = {**source, "login_port": empty.port, "login_user": "rebuilder"}
     secrets = {"the password": sample.password, "the hash": hash_of(sample)}
     watcher = Watcher(secrets, [work.root, Path.home() / ".ansible_async"])
-    with watching(watcher):
+    with meanwhile(watcher.look):
         results = ansible.run(
             [
                 task("instance_info", **source, repository=str(work.repository)),

@@ -13,10 +13,7 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +27,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     UsageError,
 )
 
-from tests.integration.modules.harness import Ansible, Workplace, call, message_of, result_of
+from tests.integration.modules.harness import Ansible, Workplace, call, meanwhile, message_of, result_of
 from tests.integration.modules.samples import Sample
 from tests.integration.modules.sets import alter, files_of, rewrite_manifest, truncate
 from tests.integration.modules.test_ways import names
@@ -418,23 +415,6 @@ class Search:
                         continue
 
 
-@contextmanager
-def searching(search: Search) -> Iterator[None]:
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.05):
-            search.look()
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
 def task(module: str, name: str, **given: Any) -> dict[str, Any]:
     return {"name": name, f"vya.backupdb.{module}": given}
 
@@ -467,7 +447,7 @@ def test_f17_a_private_key_is_in_no_argument_environment_file_or_log(
         task("restore", "restored", **target, **again),
         {**task("proof_info", "proven", **target, databases=["crm"]), "async": 100, "poll": 1},
     ]
-    with searching(search):
+    with meanwhile(search.look):
         results = ansible.run([{**item, "module_defaults": defaults} for item in tasks], "-vvv", "--diff")
     sample.server.sql("DROP DATABASE IF EXISTS crm_again")
     failed = {name: result["msg"] for name, result in results.items() if result.get("failed")}
