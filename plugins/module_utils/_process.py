@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Callable, Optional, Union, cast
 
 from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Account
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, ProcessError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Interrupted, MissingProgram, ProcessError
 
 CHUNK = 1 << 20
 _STDERR_LINES = 40
@@ -234,6 +234,7 @@ class Process:
 
 _LIVE: set[Process] = set()
 _LIVE_LOCK = threading.Lock()
+_REFUSED = threading.Event()
 
 
 def _signal_group(group: int, number: int) -> None:
@@ -242,11 +243,25 @@ def _signal_group(group: int, number: int) -> None:
 
 
 def end_all() -> None:
-    """End every program that still runs: the last resort when the module is told to stop."""
+    """End every program that still runs, and let none be started until :func:`accept`: the run was told to stop.
+
+    A thread that nobody waits for any more could otherwise start one after the last look, and wait for it for ever.
+    """
+    _REFUSED.set()
     with _LIVE_LOCK:
         live = list(_LIVE)
     for process in live:
         process.end()
+
+
+def accept() -> None:
+    """Let programs be started: a new run begins."""
+    _REFUSED.clear()
+
+
+def _check_accepted() -> None:
+    if _REFUSED.is_set():
+        raise Interrupted("No program is started any more, since the run was told to stop.", "run it again")
 
 
 def find_program(*names: str, directories: Sequence[str] = ()) -> str:
@@ -292,7 +307,9 @@ def start(
 
     Raises:
         MissingProgram: the program, or setpriv, does not exist.
+        Interrupted: the run was told to stop.
     """
+    _check_accepted()
     environment = _environment(command)
     # setpriv leaves by exec: no process of its own stays between us and the program.
     prefix = [find_program("setpriv"), "--pdeathsig", "KILL"]
@@ -318,6 +335,12 @@ def start(
     process = Process(command, popen, on_stderr)
     with _LIVE_LOCK:
         _LIVE.add(process)
+    try:
+        # Again: whoever ended all before it was among them did not see it.
+        _check_accepted()
+    except Interrupted:
+        process.end()
+        raise
     return process
 
 

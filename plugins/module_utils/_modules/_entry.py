@@ -18,7 +18,7 @@ from typing import Any, Callable, Optional
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
-from ansible_collections.vya.backupdb.plugins.module_utils._process import end_all
+from ansible_collections.vya.backupdb.plugins.module_utils._process import accept, end_all
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 _STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -91,6 +91,7 @@ def stopped_by_signals() -> Iterator[None]:
     Everything that runs is ended at once, also what other threads wait for; then the contexts that are left clean up.
     Only the first signal counts, so that nothing disturbs the cleaning.
     """
+    accept()
     watcher = _Watcher()
 
     def stop(number: int, _frame: Optional[FrameType]) -> None:

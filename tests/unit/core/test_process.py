@@ -15,14 +15,16 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._accounts import account_named
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, ProcessError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Interrupted, MissingProgram, ProcessError
 from ansible_collections.vya.backupdb.plugins.module_utils._process import (
     PIPE,
     Command,
+    accept,
     end_all,
     find_program,
     pipe,
@@ -116,10 +118,48 @@ def test_the_children_of_a_killed_run_die_with_it(tmp_path: Path) -> None:
     wait_until(lambda: not alive(int(note.read_text())))
 
 
+@pytest.fixture
+def accepting() -> Iterator[None]:
+    """Programs can be started again afterwards."""
+    try:
+        yield
+    finally:
+        accept()
+
+
+@pytest.mark.usefixtures("accepting")
 def test_end_all_ends_what_runs() -> None:
     with start(Command(["sleep", "600"])) as process:
         end_all()
         assert process.poll() == -signal.SIGTERM
+
+
+@pytest.mark.usefixtures("accepting")
+def test_no_program_is_started_after_all_were_ended() -> None:
+    end_all()
+    with pytest.raises(Interrupted):
+        start(Command(["sleep", "600"]))
+
+
+@pytest.mark.usefixtures("accepting")
+def test_a_program_that_is_being_started_when_all_are_ended_is_ended_too() -> None:
+    class EndsAll(Mapping[str, str]):
+        """Variables that are read after the first look whether programs may be started."""
+
+        def __getitem__(self, name: str) -> str:
+            raise KeyError(name)
+
+        def __len__(self) -> int:
+            return 0
+
+        def __iter__(self) -> Iterator[str]:
+            end_all()
+            return iter(())
+
+    with pytest.raises(Interrupted):
+        start(Command(["sleep", "600.25"], env=EndsAll()))
+    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not [line for line in lines if b"600.25" in line]
 
 
 def test_large_output_and_large_input_do_not_block() -> None:

@@ -10,7 +10,8 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,53 @@ except BackupError as error:
     print(type(error).__name__, error.message, flush=True)
 """
 
+#: A thread that the signal has kept the run from waiting for, and that starts a program after everything was cleaned up.
+LATE = """
+import threading, time
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._entry import stopped_by_signals
+from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, run
+
+cleaned = threading.Event()
+
+def work():
+    cleaned.wait()
+    try:
+        run(Command(["sleep", "1000"]))
+    except BackupError as error:
+        print(type(error).__name__, flush=True)
+
+try:
+    with stopped_by_signals():
+        threading.Thread(target=work).start()
+        print("ready", flush=True)
+        time.sleep(1000)
+except BackupError as error:
+    cleaned.set()
+"""
+
+
+@contextmanager
+def running(program: str) -> Iterator[subprocess.Popen[str]]:
+    """A program that has said that it is ready."""
+    environment = {**os.environ, "PYTHONPATH": str(BUILD)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """What else a program prints until it has ended by itself, well."""
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    return output
+
 
 def children(pid: int) -> list[str]:
     found = []
@@ -57,22 +105,19 @@ def children(pid: int) -> list[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_f10_a_signal_ends_programs_of_every_thread_and_runs_the_cleaning(number: signal.Signals) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(BUILD)}
-    with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM)], stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-            while len(children(process.pid)) < 2:
-                assert process.poll() is None
-            process.send_signal(number)
-            process.send_signal(signal.SIGTERM)  # a second one must not disturb the cleaning
-            rest = process.stdout.read()
-            assert process.wait(60) == 0
-        finally:
-            process.kill()
+    with running(PROGRAM) as process:
+        while len(children(process.pid)) < 2:
+            assert process.poll() is None
+        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)  # a second one must not disturb the cleaning
+        rest = ended(process)
     assert rest.splitlines()[0] == "cleaned"
     # the system may deliver the second one first
     names = {number.name, signal.SIGTERM.name}
     assert any(rest.splitlines()[1].startswith(f"Interrupted The run was stopped by {name};") for name in names)
+
+
+def test_f10_a_thread_that_nobody_waits_for_starts_no_program_after_the_cleaning() -> None:
+    with running(LATE) as process:
+        process.send_signal(signal.SIGINT)
+        assert ended(process) == "Interrupted\n"
