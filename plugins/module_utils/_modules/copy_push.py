@@ -120,6 +120,11 @@ class _Push:
         held = {item.set_id: item for item in complete(found)}
         here = self._good(listed)
         wanted = self._wanted(here, held)
+        reporter.phase("removing")
+        for item in found:
+            # Before anything is copied: a set may be wanted again whose removal was begun.
+            if item.going and not item.complete:
+                self._remove(item.set_id, going=True)
         reporter.phase("copying")
         there = set(held)
         for set_id in sorted(wanted, reverse=True):
@@ -128,9 +133,6 @@ class _Push:
             elif self._push(here[set_id]):
                 there.add(set_id)
         reporter.phase("removing")
-        for item in found:
-            if item.going and not item.complete:
-                self._remove(item.set_id, going=True)
         for decision in self._plan(here, there):
             if not decision.keep:
                 self._remove(decision.candidate.set_id)

@@ -57,6 +57,19 @@ def test_a_removal_that_was_killed_is_finished(estate: Estate, offsite: Remote) 
     assert (pushed["removed"], there.exists()) == ([OLD[0]], False)
 
 
+def test_a_set_is_wanted_again_while_its_removal_is_not_finished(estate: Estate, offsite: Remote) -> None:
+    newest = estate.backup()
+    estate.again(newest, OLD[0])
+    call("copy_push", **estate.place, copy=offsite.copy)
+    assert offsite.folder is not None
+    there = offsite.folder / "db1" / "main" / OLD[0]
+    (there / "manifest.json").rename(there / "manifest.json.removed")
+    pushed = call("copy_push", **estate.place, copy=offsite.copy)
+    assert (pushed["copied"], pushed["total"]) == ([OLD[0]], 2)
+    assert ids(offsite.copy) == [OLD[0], newest]
+    assert not (there / "manifest.json.removed").exists()
+
+
 def test_held_sets_stay_and_what_is_not_ours_is_left_alone(estate: Estate, offsite: Remote) -> None:
     newest = estate.backup()
     estate.again(newest, OLD[0])
