@@ -85,7 +85,7 @@ def running(program: str) -> Iterator[subprocess.Popen[str]]:
 
 def ended(process: subprocess.Popen[str]) -> str:
     """What else a program prints until it has ended by itself, well."""
-    output, _ = process.communicate(timeout=60)
+    output = process.communicate(timeout=60)[0]
     assert process.returncode == 0
     return output
 
