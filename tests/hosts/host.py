@@ -24,11 +24,16 @@ _CONTENT = "python3,systemd-sysv,ca-certificates"
 _SECONDS_TO_BOOT = 60
 #: What was downloaded once.
 _PACKAGES = CHECKOUT / ".cache" / "packages"
-# systemd writes its control groups into the container's own namespace. Newer ones take the old layout (cgroup v1) if they are told to.
+# systemd writes its control groups into the container's own namespace. Where the machine has the old layout (cgroup v1), which newer ones
+# do not know any more, they get a tree of the new one.
 _BOOT = (
-    "mount -o remount,bind,rw /sys/fs/cgroup/systemd 2>/dev/null || mount -o remount,bind,rw /sys/fs/cgroup;"
-    " exec /lib/systemd/systemd SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
+    "if grep -q ' /sys/fs/cgroup cgroup2 ' /proc/mounts;"
+    " then mount -o remount,bind,rw /sys/fs/cgroup; exec /lib/systemd/systemd; fi;"
+    ' set -e; mkdir /run/tree; mount -t cgroup2 cgroup2 /run/tree; mkdir "/run/tree/$0"; echo $$ >"/run/tree/$0/cgroup.procs";'
+    " exec unshare --cgroup /bin/sh -c 'umount /run/tree; umount --lazy /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup;"
+    " exec /lib/systemd/systemd'"
 )
+_TREES = Path("/sys/fs/cgroup/unified")
 #: Where the repository is seen.
 SHARED = "/mnt/backups"
 
@@ -139,6 +144,7 @@ class Estate:
             "/bin/sh",
             "-c",
             _BOOT,
+            unique,
         )
         host = Host(self.engine, unique)
         self._hosts.append(host)
@@ -149,6 +155,8 @@ class Estate:
         """A host that is lost."""
         self.engine.run("rm", "--force", "--volumes", host.name)
         self._hosts.remove(host)
+        for folder, _below, _files in os.walk(_TREES / host.name, topdown=False):
+            Path(folder).rmdir()
 
     def close(self) -> None:
         """Remove all hosts."""
