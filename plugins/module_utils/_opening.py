@@ -158,6 +158,7 @@ class Opening:
         os.mkdir(path, DIRECTORY_MODE)
         self._run(artefact, [self.command(), Command([find_program("tar"), *_EXTRACT, f"--directory={path}"])], None)
         for _file in files_below(path):
+            # Looking is all: it raises where an archive has brought a link or anything else that is no plain file.
             pass
 
     def _run(self, artefact: Artefact, commands: list[Command], target: Optional[io.IOBase]) -> None:

@@ -17,6 +17,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -61,9 +62,18 @@ class HandOver:
 
     @classmethod
     def out_of(cls, arguments: dict[str, Any]) -> Optional[HandOver]:
-        """Take the keys out of a module's options, and put in where they will come from; None if there are none."""
+        """Take the keys out of a module's options, and put in where they will come from; None if there are none.
+
+        Raises:
+            AnsibleActionFail: there are two kinds of them, and one pipe carries one.
+        """
         keys, pipe_option = arguments.pop(OPTION, None), _PIPE_OPTION
         hidden = _secrets_of(arguments)
+        if keys and hidden:
+            raise AnsibleActionFail(
+                "A module in the background takes private keys (identity) or the secrets of a copy, not both."
+                " What to do: fetch the sets from the copy with one task, and open them with another."
+            )
         if hidden:
             arguments[_COPY] = {name: value for name, value in arguments[_COPY].items() if name != _SECRETS}
             keys, pipe_option = json.dumps(hidden), _SECRETS_PIPE

@@ -8,31 +8,13 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 from tests.faults.injections import Fault
-from tests.support.server import ServerError
 
 _GONE = r"connection|server|gone away|lost|closed|refused|socket|network"
-
-
-def start_again(server: Any) -> None:
-    """Start a killed server as soon as the processes that survived it have noticed."""
-    if server.running():
-        return
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            server.start()
-        except ServerError:
-            if "still in use" not in server.log_tail() or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return
 
 
 def server_killed(server: Any) -> Fault:
@@ -41,7 +23,7 @@ def server_killed(server: Any) -> Fault:
         "server killed",
         ("send",),
         do=lambda _process, _waiting: server.kill(),
-        undo=lambda: start_again(server),
+        undo=server.start_again,
         says=_GONE,
     )
 

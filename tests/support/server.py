@@ -28,6 +28,7 @@ from tests.support.paths import BUILD
 GUARD = Path(__file__).with_name("guard.py")
 START_TIMEOUT = 120.0
 STOP_TIMEOUT = 120.0
+SECONDS_TO_NOTICE = 30.0
 
 
 class ServerError(RuntimeError):
@@ -167,6 +168,17 @@ class Server(ABC):
         """End by SIGKILL, as in a crash; `start()` recovers."""
         self._ask("stop", number=int(signal.SIGKILL), timeout=STOP_TIMEOUT)
         self.pid = None
+
+    def start_again(self) -> None:
+        """Start a server that was killed, as soon as the processes that survived it have noticed."""
+        deadline = time.monotonic() + SECONDS_TO_NOTICE
+        while not self.running():
+            try:
+                self.start()
+            except ServerError:
+                if "still in use" not in self.log_tail() or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def restart(self) -> None:
         """Stop and start; port, socket and data stay."""

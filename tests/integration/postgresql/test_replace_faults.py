@@ -23,7 +23,6 @@ from tests.integration.postgresql.rig import back_up, differences, restore
 from tests.integration.postgresql.standing import NEW, OLD, Standing
 from tests.integration.postgresql.test_faults import soon, wait_for_sessions_to_end
 from tests.support.postgresql import PostgresServer
-from tests.support.server import ServerError
 
 REPLACE_FOR_EVER = """
 import sys
@@ -50,20 +49,6 @@ KILLS = 4
 def locked(server: PostgresServer) -> Callable[[], bool]:
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'RENAME'"
     return lambda: bool(server.value(query))
-
-
-def start_again(server: PostgresServer) -> None:
-    """Start a killed server as soon as the processes that survived it have noticed."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            server.start()
-        except ServerError:
-            if "still in use" not in server.log_tail() or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return
 
 
 def check(standing: Standing) -> list[str]:
@@ -147,7 +132,7 @@ def test_f18_server_killed_at_any_moment_the_live_name_is_wholly_old_or_new(stan
                 said = str(error)
         if server.running():
             server.kill()
-        start_again(server)
+        server.start_again()
         states = dict(zip(standing.names, check(standing)))
         for name, state in states.items():
             if said is None or f"{name!r} is the restored database already" in said:
@@ -159,7 +144,7 @@ def test_f18_server_killed_at_any_moment_the_live_name_is_wholly_old_or_new(stan
 def test_f18_success_that_was_reported_survives_a_crash(standing: Standing) -> None:
     standing.replace(standing.request("shop"))
     standing.server.kill()
-    start_again(standing.server)
+    standing.server.start_again()
     assert check(standing) == [NEW, OLD]
 
 
