@@ -60,16 +60,27 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         if context.CLIARGS.get("syntax"):
             return [str(term) for term in terms]
+        for term in terms:
+            self.fitting(term, variables)
+        return [str(term) for term in terms]
+
+    def fitting(self, pattern: str, variables: Optional[dict[str, Any]], limit: Optional[str] = None) -> list[str]:
+        """Names of the hosts that fit a pattern, and those of them that are left by ``--limit``.
+
+        Raises:
+            AnsibleLookupError: no host fits the pattern.
+        """
         inventory = InventoryManager(self._loader, parse=False)
         for group, hosts in (variables or {}).get("groups", {}).items():
             inventory.add_group(group)
             for host in hosts:
                 inventory.add_host(host, group=group)
-        for term in terms:
-            if not inventory.get_hosts(pattern=term):
-                raise AnsibleLookupError(
-                    f"The inventory has no host that fits '{term}'. What to do: put the hosts to work on into the group"
-                    " 'backupdb', or name other groups or hosts with -e backupdb_hosts=PATTERN, and give the inventory"
-                    " with -i."
-                )
-        return [str(term) for term in terms]
+        if not inventory.get_hosts(pattern=pattern):
+            raise AnsibleLookupError(
+                f"The inventory has no host that fits '{pattern}'. What to do: put the hosts to work on into the group"
+                " 'backupdb', or name other groups or hosts with -e backupdb_hosts=PATTERN, and give the inventory"
+                " with -i."
+            )
+        if limit:
+            inventory.subset(limit)
+        return [host.name for host in inventory.get_hosts(pattern=pattern)]

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._model import parse_timestamp
+from ansible_collections.vya.backupdb.plugins.plugin_utils._estate import HELD_BACK
 from ansible_collections.vya.backupdb.plugins.plugin_utils._rows import (
     Result,
     by_instance,
@@ -190,8 +191,12 @@ def rebuild_rows(
         elif row["message"] is None and row["differences"]:
             row["message"] = _differences_in_words(proof or {})
         row["ok"] = row["message"] is None and row["differences"] == 0
+        row["held_back"] = bool(planned.get("held_back"))
         rows.append(row)
-    return with_results(rows)
+    for row in with_results(rows):
+        if row["held_back"]:
+            row["result"] = HELD_BACK
+    return rows
 
 
 def _differences_in_words(proof: Result) -> str:
