@@ -88,11 +88,23 @@ def _malformed(sql: str) -> BackupError:
     return BackupError(f"This account statement is not understood: {sql[:120]!r}", "report this as a defect")
 
 
+def parse_account_statements(sql: str) -> list[AccountStatement]:
+    """Take a statement about an account apart; one that grants several roles, as MySQL prints them, is as many.
+
+    Raises:
+        BackupError: it has an unknown form.
+    """
+    reader = Reader(sql)
+    if reader.accept("GRANT") and reader.next is not None and reader.next.kind in (NAME, STRING):
+        return _role_grants(sql, reader)
+    return [parse_account_statement(sql)]
+
+
 def parse_account_statement(sql: str) -> AccountStatement:
     """Take a statement about an account apart.
 
     Raises:
-        BackupError: it has an unknown form.
+        BackupError: it has an unknown form, or grants several roles.
     """
     reader = Reader(sql)
     if reader.accept("GRANT"):
@@ -109,7 +121,12 @@ def parse_account_statement(sql: str) -> AccountStatement:
         (("CREATE", "ROLE"), CREATE_ROLE),
     ):
         if reader.accept(*words):
-            return AccountStatement(level, _name(reader), text=sql.rstrip().rstrip(";"))
+            name, text = _name(reader), sql.rstrip().rstrip(";")
+            if level == ALTER_USER and reader.accept("DEFAULT", "ROLE"):
+                # MySQL's way to say it, which names all roles at once.
+                roles = Name(text[reader.previous_end :].strip(), None)
+                return AccountStatement(DEFAULT_ROLE, name, other=roles, text=text)
+            return AccountStatement(level, name, text=text)
     raise _malformed(sql)
 
 
@@ -150,7 +167,10 @@ def _grant(sql: str, reader: Reader) -> AccountStatement:
         grantable = _options(reader, "GRANT")
         return AccountStatement(PROXY, grantee, other=other, grantable=grantable, text=sql.rstrip().rstrip(";"))
     if reader.next is not None and reader.next.kind in (NAME, STRING):
-        return _role_grant(sql, reader)
+        found = _role_grants(sql, reader)
+        if len(found) > 1:
+            raise _malformed(sql)
+        return found[0]
     privileges = _privileges(sql, reader)
     level, database, name = _target(reader)
     reader.accept("TO")
@@ -162,14 +182,23 @@ def _grant(sql: str, reader: Reader) -> AccountStatement:
     return AccountStatement(level, grantee, privileges, database, name, grantable=grantable, text=text)
 
 
-def _role_grant(sql: str, reader: Reader) -> AccountStatement:
-    role = _name(reader)
+def _role_grants(sql: str, reader: Reader) -> list[AccountStatement]:
+    begins, roles = [reader.position], [_name(reader)]
+    while reader.accept_mark(","):
+        begins.append(reader.position)
+        roles.append(_name(reader))
+    ends = [*(sql.rindex(",", 0, begin) for begin in begins[1:]), reader.previous_end]
     if not reader.accept("TO"):
         raise _malformed(sql)
+    text = sql.rstrip().rstrip(";")[reader.previous_end :]
     grantee = _name(reader)
-    return AccountStatement(
-        ROLE, grantee, other=role, grantable=_options(reader, "ADMIN"), text=sql.rstrip().rstrip(";")
-    )
+    grantable = _options(reader, "ADMIN")
+    return [
+        AccountStatement(
+            ROLE, grantee, other=role, grantable=grantable, text=f"GRANT {sql[begin:end].strip()} TO{text}"
+        )
+        for role, begin, end in zip(roles, begins, ends)
+    ]
 
 
 def _revoke(sql: str, reader: Reader) -> AccountStatement:

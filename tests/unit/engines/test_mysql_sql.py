@@ -15,6 +15,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts i
     clause_sections,
     login_plugins,
     parse_account_statement,
+    parse_account_statements,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_create_table import (
     parse_create_table,
@@ -214,6 +215,29 @@ def test_roles_and_proxies() -> None:
     assert (proxy.level, proxy.other, proxy.grantable) == (accounts.PROXY, Name("", "%"), True)
     default = parse_account_statement("SET DEFAULT ROLE `r` FOR `u`@`h`")
     assert (default.level, default.other, default.grantee) == (accounts.DEFAULT_ROLE, Name("r", None), Name("u", "h"))
+
+
+def test_several_roles_in_one_grant_are_several_grants() -> None:
+    found = parse_account_statements("GRANT `a``,b`@`%`,`r2`@`h` TO `u`@`h` WITH ADMIN OPTION")
+    assert [(item.level, item.other, item.grantee, item.grantable) for item in found] == [
+        (accounts.ROLE, Name("a`,b", "%"), Name("u", "h"), True),
+        (accounts.ROLE, Name("r2", "h"), Name("u", "h"), True),
+    ]
+    assert [item.text for item in found] == [
+        "GRANT `a``,b`@`%` TO `u`@`h` WITH ADMIN OPTION",
+        "GRANT `r2`@`h` TO `u`@`h` WITH ADMIN OPTION",
+    ]
+    with pytest.raises(BackupError):
+        parse_account_statement("GRANT `a`,`b` TO `u`")
+    (plain,) = parse_account_statements("GRANT SELECT, INSERT ON *.* TO `u`@`h`")
+    assert plain.privileges == ("SELECT", "INSERT")
+
+
+def test_default_roles_of_mysql_are_not_an_alteration_of_the_login() -> None:
+    found = parse_account_statement("ALTER USER `u`@`h` DEFAULT ROLE `a`@`%`,`b`@`%`;")
+    assert (found.level, found.grantee, str(found.other)) == (accounts.DEFAULT_ROLE, Name("u", "h"), "`a`@`%`,`b`@`%`")
+    assert found.text == "ALTER USER `u`@`h` DEFAULT ROLE `a`@`%`,`b`@`%`"
+    assert parse_account_statement("ALTER USER `u`@`h` ACCOUNT LOCK").level == accounts.ALTER_USER
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users
     export_sql,
     missing_objects,
     read_accounts,
+    second_passwords,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.workers import work_off
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import (
@@ -279,7 +280,8 @@ class Backup:
 
     def _accounts(self) -> tuple[list[Account], list[str]]:
         accounts = read_accounts(self._server)
-        return missing_objects(self._server, accounts)
+        found, omissions = missing_objects(self._server, accounts)
+        return found, omissions + second_passwords(self._server)
 
     def _finish(self, parts: Mapping[str, Sequence[str]], after: Mapping[str, Catalog]) -> None:
         def finish(item: _Database) -> None:

@@ -26,6 +26,9 @@ SYSTEM_DATABASES = frozenset(("information_schema", "performance_schema", "mysql
 #: Oldest servers that this engine was written for.
 _OLDEST = {MARIADB: (10, 4), MYSQL: (8, 0)}
 
+#: The last one is of the packages of Debian and Ubuntu, and its password, if it has one, lies on the host.
+_MYSQL_ACCOUNTS = ("mysql.sys", "mysql.session", "mysql.infoschema", "debian-sys-maint")
+
 _TITLES = {MARIADB: "MariaDB", MYSQL: "MySQL"}
 
 
@@ -91,6 +94,10 @@ class Flavour:
         """
         return "FOUND_ROWS()" if self.is_mariadb else "-1"
 
+    def hashed(self, expression: str) -> str:
+        """A hash of an expression, in hexadecimal digits: MySQL 9.6 has moved MD5 to a component that need not be there."""
+        return f"MD5({expression})" if self.is_mariadb else f"SHA2({expression}, 256)"
+
     @property
     def client_raw_options(self) -> tuple[str, ...]:
         """Options with which the client prints binary columns as they are."""
@@ -123,6 +130,11 @@ class Flavour:
     def user_session(self) -> Mapping[str, str]:
         """Session variables for SHOW CREATE USER: hashes that hold binary bytes come as hexadecimal."""
         return {} if self.is_mariadb else {"print_identified_with_as_hex": "1"}
+
+    @property
+    def quotes_certificates(self) -> bool:
+        """Whether SHOW CREATE USER escapes what it prints of certificates: MySQL 9.7 does not."""
+        return self.is_mariadb
 
     def split_default_roles(self, clauses: str) -> tuple[str, str]:
         """MySQL's clauses of an account without its default roles, and those, as ALTER USER takes them."""
@@ -181,5 +193,5 @@ def flavour_of(version: str) -> Flavour:
         session={"max_execution_time": "0", "information_schema_stats_expiry": "0"},
         clients=("mysql",),
         dumpers=("mysqldump",),
-        system_accounts=frozenset((name, "localhost") for name in ("mysql.sys", "mysql.session", "mysql.infoschema")),
+        system_accounts=frozenset((name, "localhost") for name in _MYSQL_ACCOUNTS),
     )

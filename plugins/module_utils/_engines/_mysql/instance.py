@@ -24,7 +24,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageE
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Database, InstanceInfo
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, run
 from ansible_collections.vya.backupdb.plugins.module_utils._sql import mysql_accounts as levels
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import parse_account_statement
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import parse_account_statements
 
 #: Privilege -> what a backup reads with it.
 FOR_BACKUP: Mapping[str, str] = {
@@ -136,9 +136,9 @@ def global_privileges(session: Session) -> set[str]:
     found: set[str] = set()
     with explaining("reading the login's privileges"):
         for (text,) in session.rows("SHOW GRANTS"):
-            statement = parse_account_statement(text)
-            if statement.level == levels.GLOBAL:
-                found.update(statement.privileges)
+            for statement in parse_account_statements(text):
+                if statement.level == levels.GLOBAL:
+                    found.update(statement.privileges)
     return found
 
 

@@ -28,7 +28,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts i
     DEFAULT_ROLE,
     AccountStatement,
     Name,
-    parse_account_statement,
+    parse_account_statements,
 )
 
 #: The opening of an executable comment: MariaDB's M, the version.
@@ -83,14 +83,17 @@ def accounts_of(
             )
             continue
         for item in found:
-            statement = _parsed(item.text)
-            if statement is None:
+            statements = _parsed(item.text)
+            if not statements:
                 words = " ".join(item.text.split()[:2])
                 warnings.append(
                     f"{source.part.label}, line {item.line}: {words} …: left out, apply it by hand if it is needed."
                 )
-            elif _is_wanted(server.flavour, statement) and _is_brought(statement, parts):
-                recorded.append(statement)
+            recorded += [
+                statement
+                for statement in statements
+                if _is_wanted(server.flavour, statement) and _is_brought(statement, parts)
+            ]
     if request.roles == "referenced":
         recorded = _referenced(recorded, databases, _definer_names(request, chosen, choices))
     if not recorded:
@@ -130,17 +133,22 @@ def _is_brought(statement: AccountStatement, parts: Mapping[str, DumpChoice]) ->
     return choice is None or choice.brings(statement)
 
 
-def _parsed(text: str) -> Optional[AccountStatement]:
+def _parsed(text: str) -> list[AccountStatement]:
+    """The statements that a statement of a dump is; none where it has an unknown form."""
     try:
-        statement = parse_account_statement(text)
+        statements = parse_account_statements(text)
     except BackupError:
-        return None
+        return []
     # Several accounts in one statement: only the first would be taken.
-    if statement.level == CREATE_ROLE:
+    if statements[0].level == CREATE_USER and "," in text.partition("IDENTIFIED")[0]:
+        return []
+    return [
         # as the server's roles are written, so that one that is there is known
-        return replace(statement, text=f"CREATE ROLE IF NOT EXISTS {quoted(statement.grantee)}")
-    several = statement.level == CREATE_USER and "," in text.partition("IDENTIFIED")[0]
-    return None if several else statement
+        replace(statement, text=f"CREATE ROLE IF NOT EXISTS {quoted(statement.grantee)}")
+        if statement.level == CREATE_ROLE
+        else statement
+        for statement in statements
+    ]
 
 
 def _referenced(

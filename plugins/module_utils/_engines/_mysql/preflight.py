@@ -62,6 +62,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefac
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
     CREATE_ROLE,
     CREATE_USER,
+    REVOKE,
     AccountStatement,
     login_plugins,
 )
@@ -133,6 +134,7 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
     if request.roles != NONE:
         accounts = plan_accounts(recorded, present, server.flavour, in_use, chosen)
         problems += _plugin_problems(server, accounts.statements)
+        problems += _revoke_problems(server, accounts.statements)
     names = {str(item.name).replace("'", "") for item in present} | {
         str(item.grantee).replace("'", "") for item in recorded if item.level in (CREATE_USER, CREATE_ROLE)
     }
@@ -342,6 +344,21 @@ def _plugin_problems(server: Server, statements: Sequence[AccountStatement]) -> 
         f"The authentication plugin {plugin} of {', '.join(sorted(names)[:10])} is not there: install it."
         for plugin, names in sorted(users.items())
     ]
+
+
+def _revoke_problems(server: Server, statements: Sequence[AccountStatement]) -> list[str]:
+    """Accounts that may do something everywhere but in some databases, on a server that knows no exceptions."""
+    names = sorted({str(item.grantee) for item in statements if item.level == REVOKE})
+    if not names or server.flavour.is_mariadb:
+        return []
+    with server.session() as session, explaining("reading variables"):
+        if session.value("SELECT @@partial_revokes"):
+            return []
+    problem = (
+        f"Privileges of {', '.join(names[:10])} do not hold in some databases, which this server cannot keep: set the global "
+        "variable partial_revokes to ON."
+    )
+    return [problem]
 
 
 def _definers(

@@ -82,7 +82,7 @@ def _printed(column: Column, flavour: Flavour, null_word: str) -> str:
         expression = f"CAST({expression} AS DOUBLE)"
     elif column.data_type in _FIXED_BYTES or (column.data_type == "json" and not flavour.json_is_text):
         expression = f"CAST({expression} AS CHAR CHARACTER SET utf8mb4)"
-    elif column.data_type in _GEOMETRY:
+    elif column.data_type in _GEOMETRY or column.data_type == "vector":
         expression = f"CAST({expression} AS BINARY)"
     return f"IFNULL({expression}, {quote_text(null_word)})" if column.nullable else expression
 
@@ -122,15 +122,16 @@ def _converted(column: Column, variable: str, flavour: Flavour) -> Optional[str]
 def digest_query(database: str, table: Table, flavour: Flavour) -> str:
     """A query for the number of rows and a digest that does not depend on their order.
 
-    Each row's columns are joined with their lengths, so that no two rows look alike, and hashed with MD5; the halves
-    of all hashes are added up. Large columns enter by their own MD5: a joined row may not grow beyond
+    Each row's columns are joined with their lengths, so that no two rows look alike, and hashed; two pieces of all
+    hashes are added up. Large columns enter by their own hash: a joined row may not grow beyond
     max_allowed_packet, where the server would put NULL in its place.
     """
     columns = stored_columns(table, flavour.keeps_history)
     parts = ", ".join(_digested(column, flavour) for column in columns) or "''"
+    joined = f"CONCAT_WS('|', {parts})"
     return (
         "SELECT COUNT(*), COUNT(h), SUM(CAST(CONV(LEFT(h, 16), 16, 10) AS UNSIGNED)), "
-        f"SUM(CAST(CONV(RIGHT(h, 16), 16, 10) AS UNSIGNED)) FROM (SELECT MD5(CONCAT_WS('|', {parts})) AS h "
+        f"SUM(CAST(CONV(RIGHT(h, 16), 16, 10) AS UNSIGNED)) FROM (SELECT {flavour.hashed(joined)} AS h "
         f"FROM {source_of(database, table, flavour.keeps_history)}) AS hashes"
     )
 
@@ -143,9 +144,9 @@ def count_query(database: str, table: Table, flavour: Flavour) -> str:
 def _digested(column: Column, flavour: Flavour) -> str:
     name = quote_name(column.name)
     if column.data_type == "json" and not flavour.json_is_text:
-        expression = f"MD5(CAST({name} AS CHAR CHARACTER SET utf8mb4))"
+        expression = flavour.hashed(f"CAST({name} AS CHAR CHARACTER SET utf8mb4)")
     elif column.data_type in _LARGE or column.data_type in _GEOMETRY:
-        expression = f"MD5(CAST({name} AS BINARY))"
+        expression = flavour.hashed(f"CAST({name} AS BINARY)")
     elif column.data_type == "float":
         expression = f"CAST({name} AS DOUBLE)"
     elif column.data_type in _FIXED_BYTES:

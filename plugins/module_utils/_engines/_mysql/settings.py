@@ -32,10 +32,10 @@ def read_settings(session: Session, flavour: Flavour) -> dict[str, Any]:
     with explaining("reading the server's settings"):
         variables = _mariadb_variables(session) if flavour.is_mariadb else _mysql_variables(session)
         plugins = session.records(
-            "SELECT plugin_name AS name, plugin_type AS type, plugin_library AS library "
+            "SELECT plugin_name AS name, plugin_type AS type, plugin_library AS `library` "
             "FROM information_schema.plugins WHERE plugin_status = 'ACTIVE' AND plugin_library IS NOT NULL ORDER BY 1"
         )
-        functions = session.records("SELECT name AS name, dl AS library FROM mysql.func ORDER BY 1")
+        functions = session.records("SELECT name AS name, dl AS `library` FROM mysql.func ORDER BY 1")
         # Their passwords stay where they are.
         servers = session.records(
             "SELECT server_name AS name, wrapper AS wrapper, host AS host, port AS port, db AS name_there, "

@@ -20,6 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     Session,
     explaining,
     quote_name,
+    quote_text,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
@@ -34,6 +35,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts i
     account_clauses,
     clause_sections,
     parse_account_statement,
+    parse_account_statements,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_statements import split_statements
 
@@ -108,15 +110,31 @@ def _read_account(session: Session, flavour: Flavour, name: Name, is_role: bool)
     clauses = ""
     if not is_role:
         clauses = account_clauses(session.rows(f"SHOW CREATE USER {quoted(name)}")[0][0])
-    parsed = (parse_account_statement(row[0]) for row in session.rows(f"SHOW GRANTS FOR {quoted(name)}"))
+        if not flavour.quotes_certificates:
+            clauses = _with_quoted_certificates(session, name, clauses)
+    shown = session.rows(f"SHOW GRANTS FOR {quoted(name)}")
+    parsed = [statement for row in shown for statement in parse_account_statements(row[0])]
     # MariaDB prints what a role has from its own roles beside its own grants.
     grants = [item for item in parsed if item.grantee == name and item.privileges != ("USAGE",)]
     if not flavour.is_mariadb:
         clauses, defaults = flavour.split_default_roles(clauses)
         if defaults:
-            text = f"ALTER USER {quoted(name)} {defaults}"
-            grants.append(AccountStatement(DEFAULT_ROLE, name, other=Name(defaults, None), text=text))
+            grants.append(parse_account_statement(f"ALTER USER {quoted(name)} {defaults}"))
     return Account(name, is_role, clauses, tuple(grants))
+
+
+def _with_quoted_certificates(session: Session, name: Name, clauses: str) -> str:
+    """The clauses of an account with quotes and backslashes in the names of certificates escaped."""
+    (found,) = session.records(
+        "SELECT x509_subject AS `subject`, x509_issuer AS `issuer`, ssl_cipher AS `cipher` FROM mysql.user "
+        "WHERE user = %s AND host = %s",
+        [name.user, name.host],
+    )
+    for word, value in found.items():
+        text = value.decode("utf-8") if isinstance(value, bytes) else str(value or "")
+        if "'" in text or "\\" in text:
+            clauses = clauses.replace(f"{word.upper()} '{text}'", f"{word.upper()} {quote_text(text)}", 1)
+    return clauses
 
 
 def account_in_use(session: Session) -> Name:
@@ -207,7 +225,7 @@ def export_sql(accounts: Sequence[Account], flavour: Flavour) -> str:
 
 def read_script(script: str) -> list[AccountStatement]:
     """The statements of a script that :func:`export_sql` wrote, in order."""
-    return [parse_account_statement(statement.text) for statement in split_statements(script)]
+    return [parsed for statement in split_statements(script) for parsed in parse_account_statements(statement.text)]
 
 
 def by_account(statements: Iterable[AccountStatement]) -> dict[Name, list[AccountStatement]]:
@@ -216,6 +234,21 @@ def by_account(statements: Iterable[AccountStatement]) -> dict[Name, list[Accoun
     for statement in statements:
         grouped.setdefault(statement.grantee, []).append(statement)
     return grouped
+
+
+def second_passwords(server: Server) -> list[str]:
+    """Accounts with a second password, which no statement shows and none can set, each as a sentence."""
+    if server.flavour.is_mariadb:
+        return []
+    with server.session() as session, explaining("looking for second passwords"):
+        found = session.rows(
+            "SELECT user, host FROM mysql.user WHERE JSON_CONTAINS_PATH(user_attributes, 'one', '$.additional_password') "
+            "ORDER BY 1, 2"
+        )
+    return [
+        f"The second password of {Name(*row)} was left out: MySQL lets only the first one be taken along."
+        for row in found
+    ]
 
 
 def missing_objects(server: Server, accounts: Sequence[Account]) -> tuple[list[Account], list[str]]:
