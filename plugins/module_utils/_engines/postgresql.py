@@ -217,7 +217,7 @@ class PostgresqlEngine(Engine):
                 instance=tuple(instance_objects(roles, settings["tablespaces"])),
                 databases={item.database.name: item.proof for item in dumped},
             ),
-            omissions=omissions,
+            omissions=[*omissions, *(text for item in dumped for text in item.omissions)],
             details={"facts": dict(server.facts), "superuser": server.bootstrap},
         )
 

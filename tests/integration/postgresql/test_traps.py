@@ -531,3 +531,49 @@ def test_server_that_is_down_is_named(fresh_pg: Callable[..., PostgresServer]) -
     server.stop()
     with pytest.raises(ConnectionFailed, match="no server answers there"):
         engine(server).inspect()
+
+
+#: Privileges on what the server and an extension bring, changed by somebody.
+_ON_THE_SERVERS_OWN = """
+CREATE EXTENSION pg_stat_statements;
+GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text) TO monitor;
+REVOKE SELECT ON pg_catalog.pg_settings FROM PUBLIC;
+GRANT SELECT (usename) ON pg_catalog.pg_shadow TO monitor;
+GRANT EXECUTE ON FUNCTION pg_stat_statements_reset(oid, oid, bigint) TO monitor WITH GRANT OPTION;
+REVOKE SELECT ON pg_stat_statements FROM PUBLIC;
+REVOKE USAGE ON TYPE int4 FROM PUBLIC;
+"""
+
+
+def test_p12_privileges_on_what_the_server_and_extensions_bring_are_kept(
+    fresh_pg: Callable[..., PostgresServer], work: Path
+) -> None:
+    source, target = fresh_pg(), fresh_pg()
+    source.sql("CREATE ROLE monitor")
+    source.sql(_ON_THE_SERVERS_OWN)
+    made = back_up(source, work / "own", "postgres")
+    found = {item.name: item for item in made.proof.databases["postgres"] if item.kind == "changed privileges"}
+    assert sorted(found) == [
+        "of function pg_catalog.pg_ls_dir(pg_catalog.text)",
+        "of function public.pg_stat_statements_reset(pg_catalog.oid,pg_catalog.oid,bigint)",
+        "of type integer",
+        "of view column pg_catalog.pg_shadow.usename",
+        "of view pg_catalog.pg_settings",
+        "of view public.pg_stat_statements",
+    ]
+    restore(target, made.reader, {"postgres": "postgres"})
+    assert differences(target, made.proof, {"postgres": "postgres"}) == []
+    target.sql(
+        "REVOKE EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text) FROM monitor; GRANT SELECT ON pg_settings TO PUBLIC"
+    )
+    assert len(differences(target, made.proof, {"postgres": "postgres"})) == 2
+
+
+def test_f16_what_no_dump_has_is_named(fresh_pg: Callable[..., PostgresServer], work: Path) -> None:
+    source = fresh_pg()
+    assert back_up(source, work / "plain", "postgres").outcome.omissions == []
+    source.sql("CREATE FUNCTION pg_catalog.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    source.sql("CREATE VIEW information_schema.mine AS SELECT 1")
+    (text,) = back_up(source, work / "more", "postgres").outcome.omissions
+    assert "function mine()" in text
+    assert "view information_schema.mine" in text

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import (
     acl,
     archive,
+    catalog_grants,
     catalog_others,
     catalog_tables,
     proof,
@@ -74,12 +75,14 @@ class Dumped:
         snapshot_at: the moment that its data is of.
         proof: its objects.
         details: what its artefact says.
+        omissions: what of it no dump can have.
     """
 
     database: Database
     snapshot_at: datetime
     proof: tuple[ProofObject, ...]
     details: Mapping[str, Any] = field(default_factory=dict)
+    omissions: Sequence[str] = ()
 
 
 class Dumper:
@@ -136,6 +139,7 @@ class Dumper:
                     inventory = proof.take_inventory(session, self._settings.version, soon, database.size)
                     objects = proof.measure(session, inventory, effort)
                     public = public_schema.described(inventory.catalog.rows(public_schema.STATE))
+                    omissions = catalog_grants.not_in_dumps(inventory.catalog, name)
                 except psycopg_error():
                     # What stopped the dump too is told by the dump, which knows more about it.
                     _failed_early(process)
@@ -150,7 +154,7 @@ class Dumper:
             **_needs(objects, inventory.catalog.roles),
         }
         self._finisher.add(Archive(name, directory, details), workers)
-        return Dumped(database, moment, (proof.database_object(database), *objects), details)
+        return Dumped(database, moment, (proof.database_object(database), *objects), details, omissions)
 
     def _finish(self, name: str, artefact: Artefact) -> None:
         del self._growing[name]

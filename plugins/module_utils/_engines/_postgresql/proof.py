@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import (
     acl,
     catalog_code,
+    catalog_grants,
     catalog_on_tables,
     catalog_others,
     catalog_tables,
@@ -47,6 +48,7 @@ _COMMON: Sequence[Reader] = (
     catalog_on_tables.indexes,
     catalog_others.extensions,
     catalog_others.languages,
+    catalog_grants.changed,
 )
 #: Catalogs whose every row is somebody's: they are asked only where they are filled.
 _RARE: Mapping[str, Sequence[Reader]] = {
@@ -160,6 +162,7 @@ def _usual(version: int) -> list[str]:
         *catalog_tables.USUAL,
         *catalog_on_tables.USUAL,
         *catalog_others.USUAL,
+        *catalog_grants.USUAL,
         _PRESENCE,
         content.TABLES,
     ]
