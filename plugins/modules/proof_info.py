@@ -65,6 +65,13 @@ options:
       - Whether to compare the numbers of owners and groups instead of their names. Only for O(engine=files).
     type: bool
     default: false
+  fenced:
+    description:
+      - Whether what waits for M(vya.backupdb.release) may differ in being off. Those are events that sleep, databases of PostgreSQL that let only
+        superusers in, and accounts of MySQL and MariaDB that are locked. They are among RV(allowed) then, and differences otherwise.
+      - A subscription may always be disabled.
+    type: bool
+    default: false
   fail_on_difference:
     description:
       - Whether to fail when there is a difference that is not allowed.
@@ -84,6 +91,7 @@ extends_documentation_fragment:
 seealso:
   - module: vya.backupdb.restore
   - module: vya.backupdb.files_restore
+  - module: vya.backupdb.release
 """
 
 EXAMPLES = r"""
@@ -174,6 +182,11 @@ allowed:
   type: list
   elements: dict
   sample: []
+fenced:
+  description: How much waits for M(vya.backupdb.release), by what it is. Nothing where nothing does.
+  returned: for servers
+  type: dict
+  sample: {"event": 2, "subscription": 1}
 proven:
   description: Names of the databases that show no difference, at most 1000.
   returned: success

@@ -36,6 +36,18 @@ options:
       - stop
       - continue
     default: stop
+  fence:
+    description:
+      - What of the restored databases stays off until M(vya.backupdb.release) turns it on.
+      - With V(events) the events of MySQL and MariaDB are made disabled. Otherwise they get the recorded status together with the database's name.
+      - With V(connections) applications are kept out. For PostgreSQL databases get a connection limit of 0, which holds for everybody but superusers.
+        For MySQL and MariaDB the accounts that the restore brings are locked, but for the one that it runs under and those of the installation.
+      - Subscriptions of PostgreSQL are always restored disabled, whatever this says.
+    type: list
+    elements: str
+    choices:
+      - events
+      - connections
 extends_documentation_fragment:
   - vya.backupdb._attributes
   - vya.backupdb._attributes.all
@@ -59,6 +71,7 @@ seealso:
   - module: vya.backupdb.preflight_info
   - module: vya.backupdb.rollback
   - module: vya.backupdb.proof_info
+  - module: vya.backupdb.release
 """
 
 EXAMPLES = r"""

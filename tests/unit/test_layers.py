@@ -37,7 +37,7 @@ KEEPS_AWAY_FROM = {
     "_copies": {"_engines", "_files", "_sql", "_modules"},
 }
 #: what engines and files both promise to their callers; it holds protocols and data, and no engine
-CONTRACT = {UTILS + "_engines." + name for name in ("base", "foreign", "part", "placement")}
+CONTRACT = {UTILS + "_engines." + name for name in ("base", "fencing", "foreign", "part", "placement")}
 #: the only folder of module_utils that may know Ansible
 KNOWS_ANSIBLE = "_modules"
 STARTS_PROGRAMS = "_process"

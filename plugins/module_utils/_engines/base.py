@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Optional, Protocol
 
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.fencing import ReleasePlan
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import (
     LoadOutcome,
     LoadPlan,
@@ -37,6 +38,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._model import (
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import Fence
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import COUNTS, Proof
 
 
@@ -178,6 +180,7 @@ class RestoreRequest:
         jobs: how much runs at a time, over all databases.
         analyze: compute the planner's statistics afterwards.
         part: what of each database.
+        fence: what stays off until it is released, ``event`` or ``connections``. Subscriptions always do.
     """
 
     databases: Mapping[str, str]
@@ -186,6 +189,7 @@ class RestoreRequest:
     jobs: int = 1
     analyze: bool = True
     part: Part = field(default_factory=Part)
+    fence: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -280,6 +284,14 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def rollback(self, request: RollbackRequest, plan: RollbackPlan) -> None:
         """Exchange the databases as planned, one after the other, each wholly or not at all."""
+
+    @abc.abstractmethod
+    def plan_release(self, recorded: Sequence[Fence]) -> ReleasePlan:
+        """Which of the things that were on are off now."""
+
+    @abc.abstractmethod
+    def release(self, waiting: Sequence[Fence]) -> None:
+        """Turn things on that wait, each wholly or not at all."""
 
     @abc.abstractmethod
     def prove(

@@ -13,6 +13,7 @@ from typing import Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql import (
     ask,
     backup,
+    fencing,
     instructions,
     load_dump,
     load_dump_plan,
@@ -46,11 +47,13 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RestoreRequest,
     RolesExport,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.fencing import ReleasePlan
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import LoadOutcome, LoadPlan, LoadRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RollbackPlan, RollbackRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import Fence
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
 
 
@@ -126,6 +129,14 @@ class MysqlEngine(Engine):
         if request.part.content == DATA:
             return load_dump_rows.fill_tables(self._server, request, plan, self.reporter)
         return load_dump.Load(self._server, request, plan, self.reporter).run()
+
+    def plan_release(self, recorded: Sequence[Fence]) -> ReleasePlan:
+        """Which of the things that were on are off now."""
+        return fencing.plan_release(self._server, recorded)
+
+    def release(self, waiting: Sequence[Fence]) -> None:
+        """Turn things on that wait."""
+        fencing.release(self._server, waiting)
 
     def plan_rollback(self, request: RollbackRequest) -> RollbackPlan:
         """What giving databases back what they were before a restore would do."""

@@ -58,6 +58,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RestoreRequest,
     RolesExport,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.fencing import ReleasePlan
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import (
     CONTINUE,
     LoadOutcome,
@@ -69,6 +70,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement im
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, MissingProgram, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, Database, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import Fence
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, Proof, ProofObject
 
 if TYPE_CHECKING:
@@ -233,6 +235,7 @@ class PostgresqlEngine(Engine):
 
     def plan_restore(self, request: RestoreRequest, reader: ArtefactReader) -> RestorePlan:
         """What a restore would do."""
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.fencing import fence_problems
         from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.preflight import (
             recorded_roles,
             recorded_settings,
@@ -250,7 +253,7 @@ class PostgresqlEngine(Engine):
             replaced=found.replaced,
             skipped=found.skipped,
             roles=roles_restore.texts(planned),
-            problems=found.problems,
+            problems=[*found.problems, *fence_problems(request.fence, server.superuser, server.user)],
             warnings=found.warnings,
             included={name: part.included for name, part in found.parts.items()},
         )
@@ -313,7 +316,7 @@ class PostgresqlEngine(Engine):
         roles = existing.names | found.roles.names
         team = Team(request.jobs, self._access)
         loader = Loader(self._access, team, self.reporter, server, found.tools, request.analyze, roles)
-        run = RestoreRun(self._access, self.reporter, server, loader, team, request.placement)
+        run = RestoreRun(self._access, self.reporter, server, loader, team, request.placement, request.fence)
         restored = run.restore(reader, databases, found.emptied, found.parts)
         self.reporter.phase("")
         return RestoreOutcome(restored, done)
@@ -392,6 +395,20 @@ class PostgresqlEngine(Engine):
         return LoadOutcome(restored, roles, errors.found, errors.count)
 
     # rollback
+
+    def plan_release(self, recorded: Sequence[Fence]) -> ReleasePlan:
+        """Which of the things that were on are off now."""
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.fencing import plan_release
+
+        server = self._look(again=True)
+        with explained("looking at what waits for its release"):
+            return plan_release(self._access, self._session(), self._info(server), recorded)
+
+    def release(self, waiting: Sequence[Fence]) -> None:
+        """Turn things on that wait."""
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.fencing import release
+
+        release(self._access, waiting)
 
     def plan_rollback(self, request: RollbackRequest) -> RollbackPlan:
         """What giving databases back what they were would do."""

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,6 +55,7 @@ SPEC = Spec(
         "root": {"type": "path", "default": "/"},
         "patterns": {"type": "list", "elements": "str", "default": []},
         "numeric_owner": {"type": "bool", "default": False},
+        "fenced": {"type": "bool", "default": False},
         "fail_on_difference": {"type": "bool", "default": False},
     },
     ONE_WAY,
@@ -108,7 +110,7 @@ def _servers(request: Request, reader: SetReader) -> dict[str, Any]:
             [name for name in pairs.values() if name in there], level, jobs_from(params), params["instance_objects"]
         )
     request.reporter.phase("compare")
-    comparison = compare(expected, found, pairs, params["instance_objects"])
+    comparison = compare(expected, found, pairs, params["instance_objects"], params["fenced"])
     return {**comparison_result(comparison, level, reader), "there": sorted(there)[:LIMIT]}
 
 
@@ -156,6 +158,7 @@ def comparison_result(comparison: Comparison, level: str, reader: SetReader) -> 
             {"rule": rule.name, "reason": rule.reason, **difference.to_json()}
             for difference, rule in comparison.allowed[:_MOST_DIFFERENCES]
         ],
+        "fenced": dict(Counter(rule.fence for _difference, rule in comparison.allowed if rule.fence)),
         "proven": list(comparison.proven[:LIMIT]),
         "compared": comparison.compared,
         "set": _set(reader),

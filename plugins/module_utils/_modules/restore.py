@@ -46,8 +46,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement i
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, check_engine, refuse
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import CONNECTIONS, EVENT
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import LATEST, Repository
 from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader, share
+
+#: What ``fence`` calls what stays off: subscriptions always do.
+FENCES = {"events": EVENT, "connections": CONNECTIONS}
 
 SPEC = Spec(
     {
@@ -60,8 +64,9 @@ SPEC = Spec(
         **JOBS,
         **PROGRESS,
         "on_error": {"type": "str", "choices": [STOP, CONTINUE], "default": STOP},
+        "fence": {"type": "list", "elements": "str", "choices": list(FENCES)},
     },
-    (*ONE_WAY, ("src", "repository"), ("src", "source"), ("src", "instance"), ("src", "set")),
+    (*ONE_WAY, *(("src", name) for name in ("repository", "source", "instance", "set", "fence"))),
 )
 
 
@@ -121,6 +126,7 @@ def prepare(request: Request, reader: SetReader) -> RestoreRequest:
         jobs=jobs_from(params),
         analyze=params["analyze"],
         part=part,
+        fence=tuple(FENCES[name] for name in params.get("fence") or ()),
     )
     if not part.whole and not wanted.databases:
         raise UsageError("Parts of databases are asked for, and no database is.", "name one with databases")

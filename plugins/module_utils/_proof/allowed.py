@@ -20,6 +20,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._proof.rule import Al
 RULES: Sequence[Allowed] = (*allowed_mysql.RULES, *allowed_postgresql.RULES)
 
 
-def allowed_by(difference: Difference, expected: Proof, found: Proof) -> Optional[Allowed]:
-    """The rule that allows a difference, or None."""
-    return next((rule for rule in RULES if rule.applies(difference, expected, found)), None)
+def allowed_by(difference: Difference, expected: Proof, found: Proof, fenced: bool = False) -> Optional[Allowed]:
+    """The rule that allows a difference, or None.
+
+    Args:
+        difference, expected, found: what differs between what.
+        fenced: whether things may wait for their release.
+    """
+    rules = (rule for rule in RULES if fenced or not rule.asked)
+    return next((rule for rule in rules if rule.applies(difference, expected, found)), None)

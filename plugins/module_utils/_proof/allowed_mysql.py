@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.difference import Difference
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import CONNECTIONS, EVENT
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.rule import Allowed
 
@@ -44,6 +45,24 @@ def _own_password(difference: Difference, expected: Proof, _found: Proof) -> boo
         and difference.attribute == _PASSWORD
         and difference.expected is not None
         and difference.found is None
+    )
+
+
+def _sleeping_event(difference: Difference, _expected: Proof, found: Proof) -> bool:
+    return (
+        found.engine == _ENGINE
+        and difference.kind == "event"
+        and difference.attribute == "status"
+        and (difference.expected, difference.found) == ("ENABLED", "DISABLED")
+    )
+
+
+def _locked_account(difference: Difference, _expected: Proof, found: Proof) -> bool:
+    return (
+        found.engine == _ENGINE
+        and difference.kind == "user"
+        and difference.attribute == "locked"
+        and (difference.expected, difference.found) == ("no", "yes")
     )
 
 
@@ -94,6 +113,20 @@ RULES: Sequence[Allowed] = (
         "mysql-own-password",
         "A restore never changes the password of the account that it runs under.",
         _own_password,
+    ),
+    Allowed(
+        "mysql-event-fenced",
+        "Events of a rebuilt server sleep until they are released: the lost server may still run them.",
+        _sleeping_event,
+        fence=EVENT,
+        asked=True,
+    ),
+    Allowed(
+        "mysql-account-fenced",
+        "Accounts of a rebuilt server are locked until they are released.",
+        _locked_account,
+        fence=CONNECTIONS,
+        asked=True,
     ),
     Allowed(
         "mysql-part-of-table",

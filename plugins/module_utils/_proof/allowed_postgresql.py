@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.difference import Difference
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import CONNECTIONS, SUBSCRIPTION
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof, ProofObject
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.rule import Allowed
 
@@ -61,6 +62,15 @@ def _subscription(difference: Difference, _expected: Proof, found: Proof) -> boo
         and difference.kind == "subscription"
         and difference.attribute == "enabled"
         and difference.found == "no"
+    )
+
+
+def _no_connections(difference: Difference, _expected: Proof, found: Proof) -> bool:
+    return (
+        found.engine == _ENGINE
+        and difference.kind == "database"
+        and difference.attribute == "connection limit"
+        and difference.found == "0"
     )
 
 
@@ -134,6 +144,14 @@ RULES: Sequence[Allowed] = (
         "postgresql-subscription-disabled",
         "Subscriptions are restored disabled: the rebuilt server must not take over the slot of the lost one by itself.",
         _subscription,
+        fence=SUBSCRIPTION,
+    ),
+    Allowed(
+        "postgresql-connections-fenced",
+        "A rebuilt database lets nobody but superusers in until it is released.",
+        _no_connections,
+        fence=CONNECTIONS,
+        asked=True,
     ),
     Allowed(
         "postgresql-membership-options",

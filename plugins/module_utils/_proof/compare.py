@@ -42,6 +42,7 @@ def compare(
     found: Proof,
     databases: Optional[Mapping[str, str]] = None,
     instance: bool = True,
+    fenced: bool = False,
 ) -> Comparison:
     """Compare two proofs.
 
@@ -50,6 +51,7 @@ def compare(
         found: the one computed now.
         databases: recorded name -> name now, of the databases to compare; None for all of them, unrenamed.
         instance: whether to compare the objects of the whole server (roles, memberships, ...) too.
+        fenced: whether what waits, off, for its release may differ in that.
     """
     pairs = {name: name for name in expected.databases} if databases is None else dict(databases)
     found_all: list[Difference] = []
@@ -66,12 +68,12 @@ def compare(
             _compare_objects(expected.databases[recorded], found.databases[now], now, _contents(expected, found))
         )
         compared += len(expected.databases[recorded])
-        if not any(allowed_by(item, expected, found) is None for item in differences):
+        if not any(allowed_by(item, expected, found, fenced) is None for item in differences):
             proven.append(now)
         found_all += differences
     remaining, allowed = [], []
     for difference in found_all:
-        rule = allowed_by(difference, expected, found)
+        rule = allowed_by(difference, expected, found, fenced)
         if rule is None:
             remaining.append(difference)
         else:

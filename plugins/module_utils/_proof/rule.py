@@ -21,8 +21,13 @@ class Allowed:
         name: how the result calls it.
         reason: why the difference is no loss, for the operator.
         applies: whether a difference between an expected and a found proof falls under it.
+        fence: what stays off until it is released, where the rule is about that: ``event``, ``subscription`` or
+            ``connections``.
+        asked: it holds only where the caller says that things may wait for their release.
     """
 
     name: str
     reason: str
     applies: Callable[[Difference, Proof, Proof], bool]
+    fence: str = ""
+    asked: bool = False

@@ -20,6 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     Session,
     explaining,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.fencing import shut_out
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import SYSTEM_DATABASES
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import (
     global_privileges,
@@ -59,6 +60,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import FAIL, REPLACE, SKIP, Placement
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, InstanceInfo, Manifest
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import CONNECTIONS
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
     CREATE_ROLE,
     CREATE_USER,
@@ -127,6 +129,8 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
     warnings += _packet_warning(info, manifest)
     recorded = _recorded_accounts(reader) if request.roles != NONE else []
     recorded = [statement for statement in recorded if brings(manifest, statement)]
+    if CONNECTIONS in request.fence:
+        recorded = [shut_out(statement, server.flavour, in_use) for statement in recorded]
     if request.roles == REFERENCED:
         recorded = referenced(recorded, chosen, _all_definers(manifest, chosen))
     accounts = AccountPlan()

@@ -14,7 +14,7 @@ import base64
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Session,
@@ -118,19 +118,22 @@ def names_of(session: Session, database: str) -> list[tuple[str, str]]:
     return found
 
 
-def read_programs(session: Session, database: str, judge: bool) -> list[Program]:
+def read_programs(
+    session: Session, database: str, judge: bool, only: Optional[tuple[str, str]] = None
+) -> list[Program]:
     """Everything that is no table.
 
     Args:
         session: without a default database, or views would not name theirs.
         database: where.
         judge: look which views cannot be read.
+        only: kind and name of the one that is wanted, where that is not all.
 
     Raises:
         pymysql.MySQLError: the server refused.
         MissingPrivilege: a definition is hidden from the login.
     """
-    listed = names_of(session, database)
+    listed = [item for item in names_of(session, database) if only in (None, item)]
     statuses = dict(
         session.rows("SELECT event_name, status FROM information_schema.events WHERE event_schema = %s", [database])
     )
@@ -178,6 +181,11 @@ def _bytes(value: Any) -> bytes:
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value or "")
+
+
+def asleep(program: Program) -> Program:
+    """An event that does not run; anything else as it is."""
+    return with_status(program, "DISABLED") if program.kind == EVENT and program.status == ENABLED else program
 
 
 # rewriting
@@ -254,6 +262,20 @@ def with_status(program: Program, status: str) -> Program:
     return replace(_edited(program, edit), status=status)
 
 
+def waking(program: Program) -> bytes:
+    """The statement that enables an event and says nothing else of it but its definer, who would be another then.
+
+    It is written in the character set of the event, as its text is.
+    """
+    begin, end = _frame()
+    items = MySQLSplitter([begin + program.text + end], program.sql_mode, program.charset or "utf8mb4")
+    tokens = next(item for item in items if isinstance(item, Statement) and item.kind != "delimiter").tokens
+    words = _words(tokens)
+    position = next(number for number, (_index, word) in enumerate(words) if word == b"EVENT")
+    head = [(WORD, b"ALTER"), *tokens[words[0][0] + 1 : words[position + 1][0] + 1]]
+    return b"".join(text for _kind, text in head) + b" ENABLE"
+
+
 def with_recorded_status(program: Program) -> Program:
     """An event with the status that its text says."""
     found: list[str] = []
@@ -297,13 +319,18 @@ def create(session: Session, database: str, program: Program) -> None:
         if now != program.database_collation:
             session.execute(f"ALTER DATABASE {quote_name(database)} COLLATE {program.database_collation}")
             session.raw.select_db(database)
+    adopt(session, program)
+    session.raw.query(program.text)
+
+
+def adopt(session: Session, program: Program) -> None:
+    """Give a session the settings that a program was made with."""
     settings = {"character_set_client": program.charset or "utf8mb4", "sql_mode": quote_text(program.sql_mode)}
     if program.collation:
         settings["collation_connection"] = program.collation
     if program.time_zone:
         settings["time_zone"] = quote_text(program.time_zone)
     session.execute("SET " + ", ".join(f"{name} = {value}" for name, value in settings.items()))
-    session.raw.query(program.text)
 
 
 def enter(session: Session, database: str) -> None:

@@ -43,6 +43,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.previ
     name_for_previous,
     prune,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.programs import asleep
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.prove import prove
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows_only import count_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.scripts import (
@@ -71,6 +72,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement im
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof, refuse_if_different
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import EVENT
 
 
 @dataclass
@@ -259,6 +261,8 @@ class Restore:
                 programs = read_set_programs(
                     session, item.shadow, item.directory, item.details, self._names, self._ignore_case
                 )
+                if EVENT in self._request.fence:
+                    programs = [asleep(program) for program in programs]
                 properties = read_properties(session, self._server.flavour, item.shadow)
                 contents[item.shadow] = replace(properties, programs=tuple(programs))
             Settler(session).settle(contents, parked=True, sound=True)

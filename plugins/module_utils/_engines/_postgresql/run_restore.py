@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access, explained
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import prove_database
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.fencing import closed
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.parts import Selection
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.placing import Placer, Ready
@@ -48,6 +49,7 @@ class RestoreRun:
         loader: loads one database.
         team: whose places are shared.
         placement: what happens to what is there already.
+        fence: what stays off until it is released.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class RestoreRun:
         loader: Loader,
         team: Team,
         placement: Placement,
+        fence: Sequence[str] = (),
     ) -> None:
         self._access = access
         self._reporter = reporter
@@ -65,6 +68,7 @@ class RestoreRun:
         self._loader = loader
         self._team = team
         self._placement = placement
+        self._fence = fence
         self._parts: Mapping[str, Selection] = {}
         self._replaced: frozenset[str] = frozenset()
         self._counted: dict[str, int] = {}
@@ -157,7 +161,8 @@ class RestoreRun:
             part = self._parts.get(database.name)
             wanted = None if part is None else part.numbers
             path, keep = reader.path(artefact), self._placement.keep_failed
-            loaded = loader.load(session, database, target, artefact, path, number, workers, wanted, keep)
+            given = closed(database, self._fence)
+            loaded = loader.load(session, given, target, artefact, path, number, workers, wanted, keep)
             self._loaded(database)
             if part is not None and part.has_rows:
                 recorded = recorded_rows(reader, database.name)
