@@ -67,13 +67,16 @@ SELECT t.oid, t.typtype, pg_catalog.format('%I.%I', n.nspname, t.typname), pg_ca
 """
 _TYPES = {"b": "base type", "c": "composite type", "d": "domain", "e": "enum", "r": "range"}
 
+# An operator that was only named, as another one's negator or commutator, has no function: nothing can use it, and a dump has it
+# only as long as that other one names it.
 _OPERATORS = f"""
 SELECT o.oid, pg_catalog.format('%I.%s(%s,%s)', n.nspname, o.oprname,
             COALESCE(NULLIF(o.oprleft, 0)::regtype::text, 'NONE'), COALESCE(NULLIF(o.oprright, 0)::regtype::text, 'NONE')),
        pg_catalog.pg_get_userbyid(o.oprowner), ARRAY[o.oprcode::regprocedure::text, o.oprcom::regoperator::text,
             o.oprnegate::regoperator::text, o.oprrest::regproc::text, o.oprjoin::regproc::text, o.oprcanmerge::text,
             o.oprcanhash::text, o.oprresult::regtype::text]
-  FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE {of_users("o")}
+  FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+ WHERE o.oprcode <> 0 AND {of_users("o")}
 """
 _OPCLASSES = f"""
 SELECT o.oid, pg_catalog.format('%I.%I using %I', n.nspname, o.opcname, a.amname), pg_catalog.pg_get_userbyid(o.opcowner),
