@@ -117,6 +117,20 @@ options:
       - With V(0) what is replaced is removed as soon as the new one has its name.
     type: int
     default: 1
+  tablespaces:
+    description:
+      - Where tablespaces of the set lie on this server, a mapping from the recorded name of a tablespace to a directory. Only for sets of PostgreSQL.
+      - One that is missing is made there, with its owner, rights, options and comment. On the server's own host the directory is made too, for the
+        account that the server's data belong to.
+      - With an empty value it is not made. What lay in it goes where the objects of its database go by default, and a database into C(pg_default).
+    type: dict
+    default: {}
+  create_tablespaces:
+    description:
+      - Whether to make tablespaces that are missing in the directories where they were, unless O(tablespaces) names others.
+      - Otherwise one that is missing and used forbids the restore.
+    type: bool
+    default: false
   disconnect:
     description:
       - Whether to end sessions that use a database that is to be replaced. Otherwise they forbid that, and are listed.

@@ -123,6 +123,12 @@ roles:
   type: list
   elements: str
   sample: [create role app]
+tablespaces:
+  description: What would happen to tablespaces, at most 1000.
+  returned: when O(src) is not given
+  type: list
+  elements: str
+  sample: [create tablespace fast in /mnt/ssd/fast]
 """
 
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._entry import run_module

@@ -72,6 +72,11 @@ options:
       - A subscription may always be disabled.
     type: bool
     default: false
+  tablespaces:
+    description:
+      - The same as the option O(vya.backupdb.restore#module:tablespaces). What was left out is not missed. In which directory one lies is not compared.
+    type: dict
+    default: {}
   fail_on_difference:
     description:
       - Whether to fail when there is a difference that is not allowed.

@@ -21,6 +21,11 @@ options:
     description:
       - Major version of PostgreSQL such as V(17), or series of MariaDB such as V(11.8), that is to be set up. The recorded one where it is not given.
     type: str
+  cluster:
+    description:
+      - Name of the cluster of PostgreSQL that is to be made, since a host can have several. The recorded one where it is not given, V(main) where that
+        is not known.
+    type: str
   settings:
     description:
       - Settings that win over the recorded ones. An empty value leaves a recorded one out.
@@ -81,6 +86,11 @@ release:
   returned: success
   type: str
   sample: "17"
+cluster:
+  description: The name of the cluster to make. Empty where a host has one server of this kind.
+  returned: success
+  type: str
+  sample: main
 programs:
   description: Packages of the server's programs.
   returned: success

@@ -269,6 +269,12 @@ roles:
   type: list
   elements: str
   sample: [create role app]
+tablespaces:
+  description: What happened to tablespaces, or would in check mode, at most 1000.
+  returned: when O(src) is not given
+  type: list
+  elements: str
+  sample: [create tablespace fast in /mnt/ssd/fast]
 phases:
   description: Seconds that each phase took.
   returned: success

@@ -65,6 +65,7 @@ def rebuild_plan(
             "select": [],
             "contents": None,
             "roles": 0,
+            "tablespaces": 0,
             "files": 0,
             "todo": False,
             "proven": False,
@@ -119,7 +120,8 @@ def _plan_server(row: dict[str, Any], compared: Result, planned: Result, unnamed
     untouched = not proven.intersection([*would_restore, *kept])
     row["select"] = ["*"] if untouched and not kept else [glob.escape(name) for name in row["databases"]]
     row["roles"] = len(planned.get("roles", ()))
-    row["todo"] = bool(row["databases"] or row["roles"])
+    row["tablespaces"] = len(planned.get("tablespaces", ()))
+    row["todo"] = bool(row["databases"] or row["roles"] or row["tablespaces"])
     row["proven"] = not row["todo"] and bool(compared.get("equal"))
     row["contents"] = plural(len(would_restore) + len(kept), "database")
     for name in kept:
@@ -157,6 +159,8 @@ def _plan_in_words(row: Mapping[str, Any]) -> str:
         words.append(plural(len(row["databases"]), "database"))
     if row["roles"]:
         words.append(plural(row["roles"], "role or account", "roles or accounts"))
+    if row["tablespaces"]:
+        words.append(plural(row["tablespaces"], "tablespace"))
     return f"restore {', '.join(words)}" if words else "compare"
 
 

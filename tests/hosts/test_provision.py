@@ -12,17 +12,27 @@ from typing import Any
 import pytest
 
 from tests.demo.content import script
-from tests.hosts.host import Estate, Host, variables
+from tests.hosts.host import SHARED, Estate, Host, variables
 from tests.integration.playbooks.site import Run, Site
 
 #: whole hosts are installed, twice
 pytestmark = pytest.mark.timeout(2400)
-INSTANCES = [{"name": "main", "engine": "postgresql"}, {"name": "web", "engine": "mysql"}]
-TOOLS = ("zstd", "acl", "attr", "locales", "python3-psycopg", "python3-pymysql")
-#: release of Debian -> what is asked for beside the recorded versions
+INSTANCES = [
+    {"name": "main", "engine": "postgresql"},
+    {"name": "reports", "engine": "postgresql", "login_port": 5433},
+    {"name": "web", "engine": "mysql"},
+]
+REPOSITORY = f"{SHARED}/repository"
+COPIES = [{"name": "offsite", "path": f"{SHARED}/copy", "config": {"type": "local"}}]
+TOOLS = ("zstd", "acl", "attr", "locales", "rclone", "python3-psycopg", "python3-pymysql")
+#: release of Debian -> what is asked for beside the recorded versions. The newer one has no repository, only the copy.
 RELEASES: dict[str, dict[str, Any]] = {
     "bookworm": {},
-    "trixie": {"backupdb_server_version": {"main": "17", "web": "11.8"}},
+    "trixie": {
+        "backupdb_server_version": {"main": "17", "reports": "17", "web": "11.8"},
+        "backupdb_repository": "/var/backups/backupdb",
+        "backupdb_from": "offsite",
+    },
 }
 POSTGRESQL_CONFIGURATION = """
 listen_addresses = '*'
@@ -86,6 +96,9 @@ def fill_postgresql(host: Host) -> None:
     psql(host, "shop", script("postgresql_shop.sql", passwords))
     psql(host, "billing", script("postgresql_billing.sql", passwords))
     psql(host, "german", WORDS)
+    host.run("pg_createcluster", "15", "weekly", "--port=5433", "--locale=C.UTF-8", "--start")
+    psql(host, "postgres", "CREATE DATABASE figures", 5433)
+    psql(host, "figures", "CREATE TABLE figure AS SELECT generate_series(1, 10) AS number", 5433)
 
 
 def fill_mariadb(host: Host) -> None:
@@ -99,10 +112,11 @@ def fill_mariadb(host: Host) -> None:
         host.run("mariadb", data=script(f"mariadb_{name}.sql", passwords))
 
 
-def psql(host: Host, database: str, text: str) -> str:
+def psql(host: Host, database: str, text: str, port: int = 5432) -> str:
     return host.run(
         "setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups",
         "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--dbname", database,
+        f"--port={port}",
         data=text,
     )  # fmt: skip
 
@@ -113,8 +127,9 @@ def lost(hosts: Estate, site: Site) -> str:
     host = hosts.host("db1", "bookworm")
     fill_postgresql(host)
     fill_mariadb(host)
-    site.host("db1", INSTANCES, **variables(host))
+    site.host("db1", INSTANCES, **variables(host, {"backupdb_repository": REPOSITORY, "backupdb_copies": COPIES}))
     site.play("backup", "-e", "backupdb_proof=content")
+    site.play("replicate")
     hosts.remove(host)
     return "db1"
 
@@ -135,11 +150,12 @@ def rebuild(site: Site, name: str, *arguments: str, code: int = 0) -> Run:
 def test_a_bare_host_takes_the_place_of_a_lost_one(hosts: Estate, site: Site, lost: str, release: str) -> None:
     name = f"new-{release}"
     host = hosts.host(name, release)
-    site.host(name, **variables(host, {"backupdb_rebuild_from": lost, **RELEASES[release]}))
+    wanted = {"backupdb_rebuild_from": lost, "backupdb_repository": REPOSITORY, **RELEASES[release]}
+    site.host(name, **variables(host, wanted))
 
     first = rebuild(site, name)
 
-    for instance in ("main", "web"):
+    for instance in ("main", "reports", "web"):
         assert first.row(instance)["ok"], first.output
         assert first.row(instance)["differences"] == 0
     check_postgresql(host, release)
@@ -176,10 +192,12 @@ def check_postgresql(host: Host, release: str) -> None:
         "host|{all}|reject",
         "host|{all}|scram-sha-256",
     ]
-    assert (
-        host.run("systemctl", "is-active", f"postgresql@{show('server_version').split('.')[0]}-main").strip()
-        == "active"
+    version = show("server_version").split(".")[0]
+    assert psql(host, "figures", "SELECT sum(number), current_setting('cluster_name') FROM figure", 5433).strip() == (
+        f"55|{version}/weekly"
     )
+    for cluster in ("main", "weekly"):
+        assert host.run("systemctl", "is-active", f"postgresql@{version}-{cluster}").strip() == "active"
     assert host.run("systemctl", "is-enabled", "postgresql").strip() == "enabled"
 
 

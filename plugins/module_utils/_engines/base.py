@@ -181,6 +181,8 @@ class RestoreRequest:
         analyze: compute the planner's statistics afterwards.
         part: what of each database.
         fence: what stays off until it is released, ``event`` or ``connections``. Subscriptions always do.
+        tablespaces: recorded name -> the directory to make it in, or nothing where its objects go where objects go by default.
+        create_tablespaces: make those that are missing where they were, unless ``tablespaces`` says otherwise.
     """
 
     databases: Mapping[str, str]
@@ -190,6 +192,8 @@ class RestoreRequest:
     analyze: bool = True
     part: Part = field(default_factory=Part)
     fence: Sequence[str] = ()
+    tablespaces: Mapping[str, str] = field(default_factory=dict)
+    create_tablespaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -205,6 +209,7 @@ class RestorePlan:
         problems: what forbids the restore, each a sentence with its remedy.
         warnings: what the operator should know.
         included: recorded name of each database -> what the part of it comes to; empty where they are restored whole.
+        tablespaces: what would happen to them: ``create tablespace fast in /srv/fast``.
     """
 
     info: InstanceInfo
@@ -215,11 +220,12 @@ class RestorePlan:
     problems: Sequence[str] = ()
     warnings: Sequence[str] = ()
     included: Mapping[str, Included] = field(default_factory=dict)
+    tablespaces: Sequence[str] = ()
 
     @property
     def changes(self) -> bool:
         """Whether anything would change."""
-        return bool(self.databases or self.roles)
+        return bool(self.databases or self.roles or self.tablespaces)
 
 
 @dataclass(frozen=True)

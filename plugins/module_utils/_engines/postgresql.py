@@ -256,6 +256,7 @@ class PostgresqlEngine(Engine):
             problems=[*found.problems, *fence_problems(request.fence, server.superuser, server.user)],
             warnings=found.warnings,
             included={name: part.included for name, part in found.parts.items()},
+            tablespaces=[str(item) for item in found.tablespaces.wanted],
         )
 
     def _preflight(
@@ -279,6 +280,9 @@ class PostgresqlEngine(Engine):
         from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.restore import Loader
         from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.rows_only import RowsOnly, fill
         from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.run_restore import RestoreRun
+        from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tablespaces import (
+            make_tablespaces,
+        )
 
         server = self._look(again=True)
         recorded = recorded_roles(recorded_settings(reader))
@@ -295,6 +299,9 @@ class PostgresqlEngine(Engine):
                 roles_restore.apply(session, planned, server.superuser)
                 self.reporter.changed = True
                 done = roles_restore.texts(planned)
+            if found.tablespaces.wanted:
+                make_tablespaces(session, server, found.tablespaces.wanted)
+                self.reporter.changed = True
         self.close()
         databases = {name: plan.databases[name] for name in found.databases if name in plan.databases}
         if request.part.content == DATA:
@@ -315,7 +322,9 @@ class PostgresqlEngine(Engine):
             return RestoreOutcome((), done)
         roles = existing.names | found.roles.names
         team = Team(request.jobs, self._access)
-        loader = Loader(self._access, team, self.reporter, server, found.tools, request.analyze, roles)
+        loader = Loader(
+            self._access, team, self.reporter, server, found.tools, request.analyze, roles, found.tablespaces.left_out
+        )
         run = RestoreRun(self._access, self.reporter, server, loader, team, request.placement, request.fence)
         restored = run.restore(reader, databases, found.emptied, found.parts)
         self.reporter.phase("")

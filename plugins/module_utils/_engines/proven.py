@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.compare import compare
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.difference import Difference
-from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof, ProofObject
 
 _TOLD = 20
+#: Kind of an object of the whole server, and attribute of what lies in one.
+_TABLESPACE = "tablespace"
+_USUAL = "pg_default"
 
 
 def recorded_proof(reader: ArtefactReader) -> Proof:
@@ -29,6 +33,40 @@ def recorded_proof(reader: ArtefactReader) -> Proof:
         raise DamagedSet("The set holds no proof, which every backup writes.", "restore another set")
     reader.verify(artefact)
     return Proof.from_json(read_json(reader.path(artefact)))
+
+
+def without_tablespaces(expected: Proof, names: Collection[str]) -> Proof:
+    """What a proof says where objects of some tablespaces went where objects go by default.
+
+    Args:
+        expected: the proof of a set.
+        names: of the tablespaces.
+    """
+    if not names:
+        return expected
+    return replace(
+        expected,
+        instance=tuple(item for item in expected.instance if item.kind != _TABLESPACE or item.name not in names),
+        databases={
+            database: tuple(_by_default(items, frozenset(names))) for database, items in expected.databases.items()
+        },
+    )
+
+
+def _by_default(items: Sequence[ProofObject], names: frozenset[str]) -> Iterator[ProofObject]:
+    """Objects of a database: it always has a tablespace, they only where it is not the database's."""
+    own = next((item.attributes.get(_TABLESPACE) for item in items if item.kind == "database"), None)
+    inside = names | {_USUAL} if own in names else names
+    for item in items:
+        place = item.attributes.get(_TABLESPACE)
+        if item.kind == "database" and place in names:
+            yield replace(item, attributes={**item.attributes, _TABLESPACE: _USUAL})
+        elif item.kind != "database" and place in inside:
+            yield replace(
+                item, attributes={name: value for name, value in item.attributes.items() if name != _TABLESPACE}
+            )
+        else:
+            yield item
 
 
 def refuse_if_different(

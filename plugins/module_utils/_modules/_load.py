@@ -80,6 +80,10 @@ def prepare(request: Request) -> Load:
         BackupError: they cannot be read, or an option makes no sense.
     """
     params = request.params
+    if params["tablespaces"]:
+        raise UsageError(
+            "Tablespaces of a dump cannot be mapped.", "leave tablespaces out, and make them on the server"
+        )
     request.reporter.phase("read")
     found = [_read(part, params["engine"]) for part in examine(params["src"])]
     problems = [problem for item in found for problem in _problems(item)]

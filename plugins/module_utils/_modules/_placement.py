@@ -30,6 +30,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageE
 from ansible_collections.vya.backupdb.plugins.module_utils._model import set_id_at
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, lines
 
+#: Recorded name -> directory, or nothing.
+TABLESPACES: Mapping[str, Any] = {"type": "dict", "default": {}}
 #: The options; their documentation is that of the module ``restore``.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "databases": {"type": "list", "elements": "str", "default": ["*"]},
@@ -44,6 +46,8 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "content": {"type": "str", "choices": [EVERYTHING, SCHEMA, DATA], "default": EVERYTHING},
     "keep_failed": {"type": "bool", "default": False},
     "analyze": {"type": "bool", "default": True},
+    "tablespaces": TABLESPACES,
+    "create_tablespaces": {"type": "bool", "default": False},
 }
 
 
@@ -65,6 +69,24 @@ def placement_from(params: Mapping[str, Any], stamp: str) -> Placement:
     if params["keep_previous"] < 0:
         raise UsageError(f"keep_previous is {params['keep_previous']}.", "give 0 or more")
     return Placement(params["if_exists"], params["keep_previous"], params["disconnect"], stamp, params["keep_failed"])
+
+
+def tablespaces_from(params: Mapping[str, Any]) -> dict[str, str]:
+    """Recorded name of a tablespace -> directory, or nothing.
+
+    Raises:
+        UsageError: a value is no directory; or the server has no tablespaces of that kind.
+    """
+    given: Mapping[str, Any] = params["tablespaces"]
+    if given and params["engine"] != "postgresql":
+        raise UsageError("Only tablespaces of PostgreSQL can be mapped.", "leave tablespaces out")
+    wrong = sorted(str(name) for name, value in given.items() if value is not None and not isinstance(value, str))
+    if wrong:
+        raise UsageError(
+            f"The tablespace {wrong[0]!r} is mapped to something that is no directory.",
+            "give a path, or an empty text for the place where objects go by default",
+        )
+    return {str(name): value or "" for name, value in given.items()}
 
 
 def part_from(params: Mapping[str, Any]) -> Part:

@@ -55,6 +55,7 @@ def _set(request: Request, asked: Request, reader: SetReader) -> dict[str, Any]:
     what: dict[str, Any] = {"set": restore.described(reader)}
     if not wanted.part.whole:
         what["included"] = included(plan.included, plan.databases)
+    what["tablespaces"] = list(plan.tablespaces[:LIMIT])
     return _result(request, what, plan.databases, plan.problems, plan)
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof, without_tablespaces
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
@@ -28,7 +28,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._options imp
     keys_from,
     names_from,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import new_names
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import (
+    TABLESPACES,
+    new_names,
+    tablespaces_from,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, check_engine
 from ansible_collections.vya.backupdb.plugins.module_utils._modules.restore import targets
@@ -56,6 +60,7 @@ SPEC = Spec(
         "patterns": {"type": "list", "elements": "str", "default": []},
         "numeric_owner": {"type": "bool", "default": False},
         "fenced": {"type": "bool", "default": False},
+        "tablespaces": TABLESPACES,
         "fail_on_difference": {"type": "bool", "default": False},
     },
     ONE_WAY,
@@ -95,7 +100,8 @@ def _compare(request: Request, reader: SetReader) -> dict[str, Any]:
 
 def _servers(request: Request, reader: SetReader) -> dict[str, Any]:
     params = request.params
-    expected = recorded_proof(reader)
+    left_out = [name for name, directory in tablespaces_from(params).items() if not directory]
+    expected = without_tablespaces(recorded_proof(reader), left_out)
     pairs = new_names(targets(reader, params["databases"]), params["rename"])
     level = params["level"] or expected.level
     if level == CONTENT and expected.level != CONTENT:

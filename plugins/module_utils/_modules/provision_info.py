@@ -37,6 +37,7 @@ SPEC = Spec(
         **SET,
         **KEYS,
         "release": {"type": "str"},
+        "cluster": {"type": "str"},
         "settings": {"type": "dict", "default": {}},
         "packages": {"type": "list", "elements": "str", "default": []},
         "platform": {"type": "dict", "required": True},
@@ -67,7 +68,7 @@ def run(request: Request) -> dict[str, Any]:
         settings = read_json(reader.path(artefact))
         if not isinstance(settings, dict):
             raise DamagedSet("The settings of the set are malformed.", "restore another set")
-        recorded = Recorded(manifest, settings, params["settings"], params["release"], _memory())
+        recorded = Recorded(manifest, settings, params["settings"], params["release"], _memory(), params["cluster"])
         planner: Planner = _PLANNERS[manifest.flavour](
             recorded, params["platform"][manifest.flavour], params["packages"]
         )
@@ -88,6 +89,7 @@ def run(request: Request) -> dict[str, Any]:
 def _described(needs: Needs, params: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "release": needs.release,
+        "cluster": needs.cluster,
         "programs": needs.programs,
         "packages": sorted({*needs.packages, *params["packages"]}),
         "initialise": needs.initialise,

@@ -43,6 +43,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement i
     placement_from,
     planned,
     select,
+    tablespaces_from,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, check_engine, refuse
@@ -127,6 +128,8 @@ def prepare(request: Request, reader: SetReader) -> RestoreRequest:
         analyze=params["analyze"],
         part=part,
         fence=tuple(FENCES[name] for name in params.get("fence") or ()),
+        tablespaces=tablespaces_from(params),
+        create_tablespaces=params["create_tablespaces"],
     )
     if not part.whole and not wanted.databases:
         raise UsageError("Parts of databases are asked for, and no database is.", "name one with databases")
@@ -158,6 +161,7 @@ def _restore_set(request: Request, reader: SetReader) -> dict[str, Any]:
             "databases": planned(plan.databases, plan.replaced),
             "kept": sorted(plan.skipped)[:LIMIT],
             "roles": list(plan.roles[:LIMIT]),
+            "tablespaces": list(plan.tablespaces[:LIMIT]),
         }
         if not wanted.part.whole:
             result["included"] = included(plan.included, plan.databases)
@@ -167,7 +171,7 @@ def _restore_set(request: Request, reader: SetReader) -> dict[str, Any]:
                 plan.databases,
                 plan.replaced,
                 plan.skipped,
-                plan.roles,
+                [*plan.roles, *plan.tablespaces],
                 plan.included,
                 wanted.part.content == DATA,
             )

@@ -123,7 +123,16 @@ def _inherited_order(difference: Difference, _expected: Proof, found: Proof) -> 
     return any("inherits" in table.attributes for table in tables)
 
 
+def _tablespace_place(difference: Difference, _expected: Proof, found: Proof) -> bool:
+    return found.engine == _ENGINE and difference.kind == "tablespace" and difference.attribute == "location"
+
+
 RULES: Sequence[Allowed] = (
+    Allowed(
+        "postgresql-tablespace-place",
+        "In which directory a tablespace lies is a matter of the host; its name, owner, rights and what lies in it are compared.",
+        _tablespace_place,
+    ),
     Allowed(
         "postgresql-administrator",
         "The target's own superuser and the role that is connected are never altered: they keep their password and"

@@ -70,6 +70,7 @@ class Recorded:
         chosen: settings of the operator, which win; None leaves a recorded one out.
         release: major version or series that is asked for; None for the recorded one.
         memory: bytes of memory of this host.
+        cluster: name of the cluster that is asked for; None for the recorded one.
     """
 
     manifest: Manifest
@@ -77,6 +78,7 @@ class Recorded:
     chosen: Mapping[str, Any] = field(default_factory=dict)
     release: Optional[str] = None
     memory: int = 0
+    cluster: Optional[str] = None
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -103,6 +105,7 @@ class Needs:
         initialised: whether there is a server's data directory, with data or without.
         holds_data: whether somebody's databases are in it.
         time_zones: whether the server knew named time zones by tables of its own.
+        cluster: its name, where a host can have several of a version; empty where it cannot.
     """
 
     release: str
@@ -118,6 +121,7 @@ class Needs:
     initialised: bool = False
     holds_data: bool = False
     time_zones: bool = False
+    cluster: str = ""
 
 
 class Planner(Protocol):
@@ -128,16 +132,19 @@ class Planner(Protocol):
 
 
 class Places:
-    """Names of packages and directories of an operating system, with ``{release}`` in them where they depend on it.
+    """Names of packages and directories of an operating system, with ``{release}`` and ``{cluster}`` in them where they
+    depend on it.
 
     Args:
         names: data of the role for one kind of server.
         release: of the server.
+        cluster: its name, where there can be several of a release.
     """
 
-    def __init__(self, names: Mapping[str, Any], release: str) -> None:
+    def __init__(self, names: Mapping[str, Any], release: str, cluster: str = "") -> None:
         self._names = names
         self._release = release
+        self._cluster = cluster
 
     def one(self, key: str) -> str:
         """A name.
@@ -164,7 +171,7 @@ class Places:
             ) from None
 
     def _filled(self, text: str) -> str:
-        return text.replace("{release}", self._release)
+        return text.replace("{release}", self._release).replace("{cluster}", self._cluster)
 
 
 def refuse_occupied(needs: Needs, marker: str, what: str) -> None:

@@ -34,6 +34,9 @@ _HEADER = "# Written by vya.backupdb for a rebuild. Settings of your own belong 
 _FIRST_OF_USERS = 16384
 _ALWAYS_THERE = frozenset({"", "C", "POSIX"})
 _NAME = re.compile(r"[A-Za-z0-9_.@-]+\Z")
+_CLUSTER = re.compile(r"\w[\w-]*\Z", re.ASCII)
+#: As packages call the only one.
+_USUAL_CLUSTER = "main"
 
 
 class PostgresqlPlanner:
@@ -54,9 +57,16 @@ class PostgresqlPlanner:
                 f"{release!r} is no major version of PostgreSQL.", "give one such as 17 in backupdb_server_version"
             )
         self._major = int(release)
-        self._places = Places(names, release)
+        self._names = names
+        cluster = recorded.cluster or recorded_cluster(recorded, names)
+        if not _CLUSTER.match(cluster):
+            raise UsageError(
+                f"{cluster!r} is no name of a cluster.",
+                "give one of letters, digits, underscores and hyphens in backupdb_server_clusters",
+            )
+        self._places = Places(names, release, cluster)
         self._extra = extra
-        self._needs = Needs(release)
+        self._needs = Needs(release, cluster=cluster)
 
     def needs(self) -> Needs:
         """What the host needs."""
@@ -92,9 +102,7 @@ class PostgresqlPlanner:
         if needs.installed:
             needs.problems += self._missing(extensions)
             self._configure(known_settings(program))
-        others = [
-            path for path in glob.glob(places.one("other_clusters")) if os.path.realpath(path) != os.path.realpath(data)
-        ]
+        others = [path for path in glob.glob(places.one("other_clusters")) if not self._is_known(path, data)]
         if others:
             needs.problems.append(
                 f"There is another cluster of PostgreSQL on this host, in {', '.join(sorted(others))}; it is not touched."
@@ -102,6 +110,13 @@ class PostgresqlPlanner:
             )
         refuse_occupied(needs, places.one("marker"), f"a cluster of PostgreSQL in {data}")
         return needs
+
+    def _is_known(self, path: str, data: str) -> bool:
+        """Whether a data directory is the one that is meant, or was made for another instance."""
+        if os.path.realpath(path) == os.path.realpath(data):
+            return True
+        release, cluster = os.path.basename(os.path.dirname(path)), os.path.basename(path)
+        return os.path.exists(Places(self._names, release, cluster).one("marker"))
 
     def _configure(self, known: frozenset[str]) -> None:
         needs = self._needs
@@ -158,6 +173,14 @@ class PostgresqlPlanner:
         for database in self._recorded.manifest.databases:
             names |= {str(database.properties.get(key) or "") for key in ("lc_collate", "lc_ctype")}
         return sorted(name for name in names - _ALWAYS_THERE if _NAME.match(name))
+
+
+def recorded_cluster(recorded: Recorded, names: Mapping[str, Any]) -> str:
+    """The name of the recorded cluster, if its data lay where the packages put them; otherwise the usual one."""
+    pattern = re.escape(str(names.get("data_directory", "")))
+    pattern = pattern.replace(re.escape("{release}"), r"\d+").replace(re.escape("{cluster}"), r"(?P<cluster>[^/]+)")
+    found = re.fullmatch(pattern, str(recorded.facts.get("data_directory") or ""))
+    return found["cluster"] if found and _CLUSTER.match(found["cluster"]) else _USUAL_CLUSTER
 
 
 def _file(directory: str, name: str, lines: Sequence[str]) -> ConfigFile:

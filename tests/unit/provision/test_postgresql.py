@@ -279,17 +279,21 @@ def test_a_version_that_is_none_is_refused(names: dict[str, Any]) -> None:
         needs(names, release="17; rm -rf /")
 
 
-def cluster(names: dict[str, Any], *oids: int) -> Path:
-    data = Path(names["data_directory"].replace("{release}", "15"))
+def cluster(names: dict[str, Any], *oids: int, name: str = "main") -> Path:
+    data = Path(place(names, "data_directory", name))
     for oid in (1, 4, 5, *oids):
         (data / "base" / str(oid)).mkdir(parents=True)
     (data / "PG_VERSION").write_text("15\n")
     return data
 
 
-def mark(names: dict[str, Any]) -> None:
-    marker = Path(names["marker"].replace("{release}", "15"))
-    marker.parent.mkdir(parents=True)
+def place(names: dict[str, Any], key: str, cluster: str) -> str:
+    return str(names[key]).replace("{release}", "15").replace("{cluster}", cluster)
+
+
+def mark(names: dict[str, Any], name: str = "main") -> None:
+    marker = Path(place(names, "marker", name))
+    marker.parent.mkdir(parents=True, exist_ok=True)
     marker.touch()
 
 
@@ -316,3 +320,30 @@ def test_our_own_cluster_is_gone_on_with(names: dict[str, Any]) -> None:
     mark(names)
     found = needs(names)
     assert (found.problems, found.initialised, found.holds_data) == ([], True, True)
+
+
+def named(names: dict[str, Any], data_directory: str, **more: Any) -> Needs:
+    facts = {**FACTS, "data_directory": data_directory}
+    return PostgresqlPlanner(recorded("postgresql", "15.18", {}, facts, LIBC, **more), names, ()).needs()
+
+
+def test_a_cluster_keeps_its_name(names: dict[str, Any]) -> None:
+    assert named(names, place(names, "data_directory", "weekly")).cluster == "weekly"
+    assert named(names, "/srv/data").cluster == "main"
+    assert named(names, place(names, "data_directory", "weekly"), cluster="monthly").cluster == "monthly"
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "-x", "a\n", ""])
+def test_a_name_that_is_none_is_refused(names: dict[str, Any], name: str) -> None:
+    assert named(names, place(names, "data_directory", name)).cluster == "main"
+    if name:
+        with pytest.raises(UsageError, match="no name of a cluster"):
+            named(names, "/srv/data", cluster=name)
+
+
+def test_clusters_that_were_made_for_other_instances_are_left_alone(names: dict[str, Any]) -> None:
+    cluster(names, 16384, name="weekly")
+    (problem,) = needs(names).problems
+    assert re.search("another cluster .*/15/weekly", problem)
+    mark(names, "weekly")
+    assert needs(names).problems == []

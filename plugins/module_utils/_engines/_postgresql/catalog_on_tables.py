@@ -27,7 +27,10 @@ _COMMANDS = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "a
 _CONSTRAINTS = f"""
 SELECT k.oid, pg_catalog.quote_ident(k.conname),
        CASE WHEN k.conrelid <> 0 THEN k.conrelid::regclass::text ELSE k.contypid::regtype::text END,
-       pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.connoinherit AND k.contype = 'c'
+       pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.connoinherit AND k.contype = 'c',
+       CASE WHEN k.contype IN ('p', 'u', 'x') THEN (
+           SELECT t.spcname FROM pg_catalog.pg_class i JOIN pg_catalog.pg_tablespace t ON t.oid = i.reltablespace
+            WHERE i.oid = k.conindid) END
   FROM pg_catalog.pg_constraint k
   JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
  WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND (k.contype <> 'f' OR k.conparentid = 0) AND {of_users("k")}
@@ -79,7 +82,9 @@ def constraints(catalog: Catalog) -> Iterator[ProofObject]:
     """Constraints of tables and domains."""
     tables = any(name in ("pg_class", "pg_type") for name, _oid in catalog.members)
     of_extensions = {oid for (oid,) in catalog.rows(_CONSTRAINT_OWNERS)} if tables else set()
-    for oid, name, owner, definition, validated, no_inherit in catalog.objects("pg_constraint", _CONSTRAINTS):
+    for oid, name, owner, definition, validated, no_inherit, tablespace in catalog.objects(
+        "pg_constraint", _CONSTRAINTS
+    ):
         if oid not in of_extensions:
             yield catalog.make(
                 "constraint",
@@ -87,7 +92,7 @@ def constraints(catalog: Catalog) -> Iterator[ProofObject]:
                 "pg_constraint",
                 oid,
                 [stable(definition.removesuffix(_NOT_VALID)), no_inherit],
-                attributes={"validated": None if validated else "no"},
+                attributes={"validated": None if validated else "no", "tablespace": tablespace},
             )
 
 

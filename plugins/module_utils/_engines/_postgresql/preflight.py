@@ -33,6 +33,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     room_for,
     way_to,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tablespaces import (
+    Spaces,
+    plan_tablespaces,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.toc import read_entries
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
     Tools,
@@ -65,11 +69,13 @@ class Findings(Targets):
         roles: those that the restore brings.
         tools: the programs to restore with; None if there are none that could.
         parts: recorded name of each database -> what of it is restored; empty where it is all.
+        tablespaces: what becomes of the recorded ones.
     """
 
     roles: Roles = field(default_factory=lambda: Roles(0))
     tools: Optional[Tools] = None
     parts: dict[str, Selection] = field(default_factory=dict)
+    tablespaces: Spaces = field(default_factory=Spaces)
 
 
 def recorded_settings(reader: ArtefactReader) -> Mapping[str, Any]:
@@ -170,6 +176,16 @@ class Preflight:
         found.roles = self._roles_to_bring(recorded, databases)
         found.problems += self._privileges(databases)
         there = existing.names | found.roles.names
+        if self._request.tablespaces or self._request.create_tablespaces:
+            found.tablespaces = plan_tablespaces(
+                self._session,
+                self._server,
+                recorded_settings(self._reader),
+                self._request.tablespaces,
+                self._request.create_tablespaces,
+                there,
+            )
+            found.problems += found.tablespaces.problems
         for database in databases:
             found.problems += self._database_problems(database, there)
         found.problems += self._extensions(databases)
@@ -250,10 +266,11 @@ class Preflight:
         for tablespace in sorted(
             {properties.get("tablespace", DEFAULT_TABLESPACE), *self._details(database, "tablespaces")}
         ):
-            if not self._has_tablespace(tablespace):
+            if tablespace not in self._found.tablespaces.names and not self._has_tablespace(tablespace):
                 yield (
-                    f"The tablespace {tablespace!r} of the database {name!r} does not exist: make a directory that belongs"
-                    f" to the server's account, then CREATE TABLESPACE {tablespace} LOCATION '/that/directory'."
+                    f"The tablespace {tablespace!r} of the database {name!r} does not exist: say where to make it with"
+                    f" tablespaces, or make a directory that belongs to the server's account, then CREATE TABLESPACE"
+                    f" {tablespace} LOCATION '/that/directory'."
                 )
 
     def _roles_in(self, database: Database) -> frozenset[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -33,6 +33,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.placing import Ready
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import (
+    DEFAULT_TABLESPACE,
     create_statement,
     opening_statement,
     property_statements,
@@ -40,6 +41,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.shadow import Shadows, drop
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.swap import LONGEST_NAME, Swap, swap
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.toc import without_tablespaces
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import Placement
@@ -219,6 +221,7 @@ class Loader(Builder):
 
     Args:
         tools: the programs to restore with.
+        left_out: tablespaces whose objects go where objects go by default.
         access, team, reporter, server, analyze, roles: see `Builder`.
     """
 
@@ -231,9 +234,11 @@ class Loader(Builder):
         tools: Tools,
         analyze: bool,
         roles: frozenset[str],
+        left_out: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(access, team, reporter, server, analyze, roles)
         self._tools = tools
+        self.left_out = left_out
         self._archives = Archives(access, team, server, tools, self.shadows.application)
 
     def load(
@@ -261,11 +266,22 @@ class Loader(Builder):
             wanted: numbers of its entries; None for all of them.
             persist: load whatever can be loaded before it fails, and name all that cannot.
         """
+        left_out = self.left_out
+        if database.properties.get("tablespace") in left_out:
+            # What lay in pg_default lies where the database does now, and must not ask for it: PostgreSQL says "cannot
+            # specify default tablespace for partitioned relations".
+            left_out |= {DEFAULT_TABLESPACE}
+            database = replace(database, properties={**database.properties, "tablespace": DEFAULT_TABLESPACE})
         shadow = self._empty(session, database, number, target, artefact)
         way = staging.way_to(path, self._tools, self._access.account)
+        if left_out and way == staging.DIRECT:
+            # Its table of contents is another one.
+            way = staging.SHOWN
         room = staging.room_for(way, artefact, database)
         with staging.temporary_directory(room, self._access.account) as scratch:
             place = self._laid_out(way, path, scratch, workers)
+            if left_out:
+                self._leave_out_tablespaces(place, left_out)
             apart = bool(artefact.details.get("event_triggers"))
             source = Source(place, scratch, event_triggers=apart, persist=persist, wanted=wanted)
 
@@ -302,6 +318,16 @@ class Loader(Builder):
                 self._team.check()
                 measures.read(session, pieces)
         return {name: rows for name, (rows, _digest) in measures.tables().items()}
+
+    def _leave_out_tablespaces(self, place: str, names: frozenset[str]) -> None:
+        """Give an archive that was laid out for this restore another table of contents."""
+        toc = Path(place, archive.TOC)
+        content = without_tablespaces(place, names)
+        # It may be the same file as that of the set.
+        toc.unlink()
+        toc.touch(0o600)
+        toc.write_bytes(content)
+        staging.give_to(self._access.account, str(toc))
 
     def _laid_out(self, way: str, path: str, scratch: str, workers: int) -> str:
         """Where pg_restore finds an archive."""

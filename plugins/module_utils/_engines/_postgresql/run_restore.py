@@ -28,7 +28,11 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement im
     Placement,
     RestoredDatabase,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof, refuse_if_different
+from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import (
+    recorded_proof,
+    refuse_if_different,
+    without_tablespaces,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Database
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT
@@ -176,7 +180,7 @@ class RestoreRun:
 
     def _prove(self, reader: ArtefactReader, loaded: Loaded, workers: int) -> None:
         """Make sure that a shadow is what was backed up, before it takes the place of another database."""
-        expected = recorded_proof(reader)
+        expected = without_tablespaces(recorded_proof(reader), self._loader.left_out)
         name = loaded.database.name
         shadow = replace(loaded.database, name=loaded.shadow)
         number = self._server.number

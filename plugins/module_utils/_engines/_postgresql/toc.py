@@ -78,19 +78,45 @@ def read_entries(directory: str) -> list[Entry]:
     Raises:
         DamagedSet: it cannot be read.
     """
+    data, form = _read(directory)
+    try:
+        return _entries(data, form)
+    except (IndexError, ValueError) as error:
+        raise _damaged(directory, error) from None
+
+
+def without_tablespaces(directory: str, names: frozenset[str]) -> bytes:
+    """The table of contents of an archive whose objects of some tablespaces go where objects go by default.
+
+    Args:
+        directory: the archive.
+        names: of the tablespaces.
+
+    Raises:
+        DamagedSet: it cannot be read.
+    """
+    data, form = _read(directory)
+    try:
+        reader = _Reader(data, form, python_codec(encoding_of(_entries(data, form))) or "utf-8")
+        reader.entries()
+    except (IndexError, ValueError) as error:
+        raise _damaged(directory, error) from None
+    return reader.without_tablespaces(names)
+
+
+def _read(directory: str) -> tuple[bytes, tuple[int, int]]:
     header = read_header(directory)
     if header.oldest_reader is None:
         raise DamagedSet(
             f"{directory} has a newer archive format than this collection knows, written by pg_dump {header.program}.",
             "use a newer version of vya.backupdb, or restore the database whole",
         )
-    form = header.format
     with open(os.path.join(directory, TOC), "rb") as stream:
-        data = stream.read()
-    try:
-        return _entries(data, form)
-    except (IndexError, ValueError) as error:
-        raise DamagedSet(f"The table of contents of {directory} is damaged: {error}.", "restore another set") from None
+        return stream.read(), header.format
+
+
+def _damaged(directory: str, error: Exception) -> DamagedSet:
+    return DamagedSet(f"The table of contents of {directory} is damaged: {error}.", "restore another set")
 
 
 def read_stream(chunks: Iterable[bytes], label: str, tar: bool = False) -> list[Entry]:
@@ -167,6 +193,17 @@ class _Reader:
         self._offset = data[9] + 1 if data[10] == _CUSTOM else 0
         self._at = _FIXED
         self._codec = codec
+        #: name, begin and end of each tablespace that an entry names
+        self._tablespaces: list[tuple[str, int, int]] = []
+
+    def without_tablespaces(self, names: frozenset[str]) -> bytes:
+        """The bytes, with an empty name in place of some; :meth:`entries` has found them."""
+        pieces, last = [], 0
+        for name, begin, end in self._tablespaces:
+            if name in names:
+                pieces += [self._data[last:begin], bytes(1 + self._size)]
+                last = end
+        return b"".join([*pieces, self._data[last:]])
 
     def entries(self) -> list[Entry]:
         if self._form >= _SHORT_COMPRESSION:
@@ -189,7 +226,8 @@ class _Reader:
         definition = self._words()
         self._text()  # how to drop it
         copy, namespace = self._words(), self._words()
-        self._text()  # tablespace
+        begin = self._at
+        self._tablespaces.append((self._words(), begin, self._at))
         if self._form >= _WITH_ACCESS_METHOD:
             self._text()
         if self._form >= _WITH_KIND:
