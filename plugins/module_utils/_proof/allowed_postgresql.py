@@ -21,6 +21,10 @@ _UNREADABLE = "not readable"
 _MEMBERSHIP_OPTIONS = 16
 #: First major version that has the privilege MAINTAIN.
 _MAINTAIN = 17
+#: First major version where a subscription says as whom it runs; before, it was always its owner.
+_RUN_AS_OWNER = 16
+#: First major version whose subscriptions are streamed in parallel where nothing else is said.
+_STREAMING_PARALLEL = 18
 
 
 def _major(proof: Proof) -> int:
@@ -72,6 +76,16 @@ def _no_connections(difference: Difference, _expected: Proof, found: Proof) -> b
         and difference.attribute == "connection limit"
         and difference.found == "0"
     )
+
+
+def _subscription_options(difference: Difference, expected: Proof, found: Proof) -> bool:
+    if found.engine != _ENGINE or difference.kind != "subscription" or difference.what != "attribute":
+        return False
+    if difference.attribute == "streaming":
+        return _major(expected) < _STREAMING_PARALLEL <= _major(found) and difference.expected is None
+    if difference.attribute == "runs as its owner":
+        return _major(expected) < _RUN_AS_OWNER <= _major(found)
+    return False
 
 
 def _membership(difference: Difference, expected: Proof, found: Proof) -> bool:
@@ -161,6 +175,12 @@ RULES: Sequence[Allowed] = (
         _no_connections,
         fence=CONNECTIONS,
         asked=True,
+    ),
+    Allowed(
+        "postgresql-subscription-options",
+        "Newer versions have an option or a default that the recorded one did not have: since 16 whether a subscription runs as"
+        " its owner, since 18 streaming in parallel.",
+        _subscription_options,
     ),
     Allowed(
         "postgresql-membership-options",

@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
+from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof
 
 from tests.integration.postgresql.rig import back_up, differences, restore
 from tests.support.postgresql import PostgresServer
@@ -31,3 +34,93 @@ def test_p36_operators_that_are_only_named(work: Path, fresh_pg: Callable[..., P
     assert differences(target, made.proof) == []
     target.sql("DROP OPERATOR <=> (boolean, boolean)")
     assert differences(target, made.proof) == ["missing operator: public.<=>(boolean,boolean) (database postgres)"]
+
+
+#: What no dump can do without, and is easily overlooked.
+DETAILS = """
+CREATE TABLE clustered (id int PRIMARY KEY, other int UNIQUE);
+ALTER TABLE clustered CLUSTER ON clustered_pkey;
+COMMENT ON INDEX clustered_pkey IS 'of the index';
+COMMENT ON CONSTRAINT clustered_pkey ON clustered IS 'of the constraint';
+CREATE TYPE pair AS (one int, other text);
+COMMENT ON COLUMN pair.other IS 'the other one';
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TABLE parent (id int, part int) PARTITION BY LIST (part);
+CREATE TABLE first PARTITION OF parent FOR VALUES IN (1);
+CREATE TABLE second PARTITION OF parent FOR VALUES IN (2);
+CREATE TRIGGER cloned BEFORE INSERT ON parent FOR EACH ROW EXECUTE FUNCTION nothing();
+ALTER TABLE second DISABLE TRIGGER cloned;
+CREATE SUBSCRIPTION far CONNECTION 'host=192.0.2.1' PUBLICATION theirs WITH (
+    connect = false, slot_name = NONE, binary = true, streaming = on, disable_on_error = true, synchronous_commit = local);
+"""
+OF_DATABASE = " (database postgres)"
+#: What is done, how it is undone, and what the comparison says.
+CHANGES = {
+    "index that a table is clustered on": (
+        "ALTER TABLE clustered CLUSTER ON clustered_other_key",
+        "ALTER TABLE clustered CLUSTER ON clustered_pkey",
+        [
+            "clustered of constraint clustered_other_key on public.clustered: expected none, found yes",
+            "clustered of constraint clustered_pkey on public.clustered: expected yes, found none",
+        ],
+    ),
+    "comment on the index of a constraint": (
+        "COMMENT ON INDEX clustered_pkey IS NULL",
+        "COMMENT ON INDEX clustered_pkey IS 'of the index'",
+        [
+            "comment on the index of constraint clustered_pkey on public.clustered: expected of the index, found none",
+        ],
+    ),
+    "comment on an attribute": (
+        "COMMENT ON COLUMN pair.other IS NULL",
+        "COMMENT ON COLUMN pair.other IS 'the other one'",
+        ["comment on attribute other of composite type public.pair: expected the other one, found none"],
+    ),
+    "trigger of a partition that was disabled": (
+        "ALTER TABLE second ENABLE TRIGGER cloned",
+        "ALTER TABLE second DISABLE TRIGGER cloned",
+        ["missing trigger: cloned on public.second"],
+    ),
+    "trigger of a partition that is disabled": (
+        "ALTER TABLE first DISABLE TRIGGER cloned",
+        "ALTER TABLE first ENABLE TRIGGER cloned",
+        ["unexpected trigger: cloned on public.first"],
+    ),
+    "options of a subscription": (
+        "ALTER SUBSCRIPTION far SET (binary = false, streaming = off, disable_on_error = false)",
+        "ALTER SUBSCRIPTION far SET (binary = true, streaming = on, disable_on_error = true)",
+        [
+            "binary of subscription far: expected true, found none",
+            "disabled on errors of subscription far: expected true, found none",
+            "streaming of subscription far: expected on, found none",
+        ],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def detailed(work: Path) -> Iterator[tuple[PostgresServer, Proof]]:
+    """A server that was rebuilt, and what was recorded of the lost one."""
+    with PostgresServer() as source, PostgresServer() as target:
+        for statement in DETAILS.split(";\n"):
+            source.sql(statement or "SELECT")
+        made = back_up(source, work / "details", "postgres")
+        restore(target, made.reader, made.databases)
+        yield target, made.proof
+
+
+def test_p36_details_survive(detailed: tuple[PostgresServer, Proof]) -> None:
+    target, proof = detailed
+    assert differences(target, proof) == []
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_p36_a_changed_detail_is_named(case: str, detailed: tuple[PostgresServer, Proof]) -> None:
+    target, proof = detailed
+    change, back, expected = CHANGES[case]
+    target.sql(change)
+    try:
+        found = differences(target, proof)
+    finally:
+        target.sql(back)
+    assert sorted(text.removesuffix(OF_DATABASE) for text in found) == expected

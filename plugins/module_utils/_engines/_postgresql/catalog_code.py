@@ -190,6 +190,8 @@ def types(catalog: Catalog, columns: Mapping[int, Sequence[Any]]) -> Iterator[Pr
         if typtype == "c":
             attributes = {f"attribute {column[2]}": column_text(column) for column in columns.get(relation, ())}
             parts = [[column[2] for column in columns.get(relation, ())]]
+            for column in columns.get(relation, ()):
+                attributes.update(catalog.extras("pg_class", relation, column[1], f" on attribute {column[2]}"))
         yield catalog.make(_TYPES[typtype], name, "pg_type", oid, parts, owner, access, attributes)
 
 

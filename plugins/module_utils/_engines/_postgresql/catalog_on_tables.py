@@ -23,16 +23,16 @@ _COMMANDS = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "a
 
 # Not-null constraints are said by the columns (18 lists them here too); those of partitions that only repeat a foreign
 # key of their parent get names of the server's choice; constraint triggers are triggers. Only checks can be inherited or
-# not: on the key of a partition the mark says how it was attached.
+# not: on the key of a partition the mark says how it was attached. A foreign key points to an index of the other side.
 _CONSTRAINTS = f"""
 SELECT k.oid, pg_catalog.quote_ident(k.conname),
        CASE WHEN k.conrelid <> 0 THEN k.conrelid::regclass::text ELSE k.contypid::regtype::text END,
        pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.connoinherit AND k.contype = 'c',
-       CASE WHEN k.contype IN ('p', 'u', 'x') THEN (
-           SELECT t.spcname FROM pg_catalog.pg_class i JOIN pg_catalog.pg_tablespace t ON t.oid = i.reltablespace
-            WHERE i.oid = k.conindid) END
+       (SELECT t.spcname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_tablespace t ON t.oid = c.reltablespace
+         WHERE c.oid = i.indexrelid), i.indexrelid, i.indisvalid, i.indisclustered
   FROM pg_catalog.pg_constraint k
   JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
+  LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
  WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND (k.contype <> 'f' OR k.conparentid = 0) AND {of_users("k")}
 """
 _CONSTRAINT_OWNERS = """
@@ -54,6 +54,9 @@ _TRIGGERS = """
 SELECT t.oid, pg_catalog.quote_ident(t.tgname), t.tgrelid::regclass::text, pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled,
        t.tgrelid
   FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal{clones}
+"""
+_OWN_STATE = """
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger p WHERE p.oid = t.tgparentid AND p.tgenabled = t.tgenabled)
 """
 _RULES = f"""
 SELECT r.oid, pg_catalog.quote_ident(r.rulename), r.ev_class::regclass::text, pg_catalog.pg_get_ruledef(r.oid),
@@ -82,18 +85,27 @@ def constraints(catalog: Catalog) -> Iterator[ProofObject]:
     """Constraints of tables and domains."""
     tables = any(name in ("pg_class", "pg_type") for name, _oid in catalog.members)
     of_extensions = {oid for (oid,) in catalog.rows(_CONSTRAINT_OWNERS)} if tables else set()
-    for oid, name, owner, definition, validated, no_inherit, tablespace in catalog.objects(
-        "pg_constraint", _CONSTRAINTS
-    ):
-        if oid not in of_extensions:
-            yield catalog.make(
-                "constraint",
-                f"{name} on {owner}",
-                "pg_constraint",
-                oid,
-                [stable(definition.removesuffix(_NOT_VALID)), no_inherit],
-                attributes={"validated": None if validated else "no", "tablespace": tablespace},
-            )
+    for row in catalog.objects("pg_constraint", _CONSTRAINTS):
+        oid, name, owner, definition, validated, no_inherit, tablespace, index, valid, clustered = row
+        if oid in of_extensions:
+            continue
+        attributes: dict[str, object] = {"validated": None if validated else "no"}
+        if index is not None:
+            attributes = {
+                **attributes,
+                "tablespace": tablespace,
+                "valid": None if valid else "no",
+                "clustered": clustered,
+                **catalog.extras("pg_class", index, of=" on the index"),
+            }
+        yield catalog.make(
+            "constraint",
+            f"{name} on {owner}",
+            "pg_constraint",
+            oid,
+            [stable(definition.removesuffix(_NOT_VALID)), no_inherit],
+            attributes=attributes,
+        )
 
 
 def indexes(catalog: Catalog) -> Iterator[ProofObject]:
@@ -111,8 +123,11 @@ def indexes(catalog: Catalog) -> Iterator[ProofObject]:
 
 
 def triggers(catalog: Catalog) -> Iterator[ProofObject]:
-    """Triggers, with their enabled state; those that partitions have from their parent are the parent's."""
-    query = _TRIGGERS.format(clones=" AND t.tgparentid = 0" if catalog.version >= 130000 else "")
+    """Triggers, with their enabled state.
+
+    Those that partitions have from their parent are the parent's, but for those that were enabled or disabled by themselves.
+    """
+    query = _TRIGGERS.format(clones=_OWN_STATE if catalog.version >= 130000 else "")
     for oid, name, table, definition, enabled, owner in catalog.objects("pg_trigger", query):
         if ("pg_class", owner) in catalog.members:
             continue

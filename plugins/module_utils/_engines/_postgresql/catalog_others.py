@@ -64,7 +64,7 @@ SELECT e.oid, pg_catalog.quote_ident(e.evtname), pg_catalog.pg_get_userbyid(e.ev
 """
 _PUBLICATIONS = """
 SELECT p.oid, pg_catalog.quote_ident(p.pubname), pg_catalog.pg_get_userbyid(p.pubowner), p.puballtables, p.pubinsert,
-       p.pubupdate, p.pubdelete, p.pubtruncate, {via_root},
+       p.pubupdate, p.pubdelete, p.pubtruncate, {via_root}, {generated},
        ARRAY(SELECT pg_catalog.format('%s%s%s', r.prrelid::regclass, {filter}, {columns})
                FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid ORDER BY 1),
        {schemas}
@@ -72,10 +72,23 @@ SELECT p.oid, pg_catalog.quote_ident(p.pubname), pg_catalog.pg_get_userbyid(p.pu
 """
 _SUBSCRIPTIONS = """
 SELECT s.oid, pg_catalog.quote_ident(s.subname), pg_catalog.pg_get_userbyid(s.subowner), s.subslotname,
-       s.subpublications, s.subsynccommit, s.subenabled, {conninfo}
+       s.subpublications, s.subsynccommit, s.subenabled, {conninfo}, {options}
   FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
  WHERE d.datname = pg_catalog.current_database()
 """
+#: Options of subscriptions: first version, word, column, value that means nothing special.
+_OPTIONS = (
+    (140000, "binary", "s.subbinary::text", "false"),
+    (140000, "streaming", "s.substream::text", "off"),
+    (150000, "two phases", "(s.subtwophasestate <> 'd')::text", "false"),
+    (150000, "disabled on errors", "s.subdisableonerr::text", "false"),
+    (160000, "password required", "s.subpasswordrequired::text", "true"),
+    (160000, "runs as its owner", "s.subrunasowner::text", "false"),
+    (160000, "origin", "s.suborigin", "any"),
+    (170000, "failover", "s.subfailover::text", "false"),
+)
+#: How the column says it: a truth value until 15.
+_STREAMING = {"false": "off", "f": "off", "true": "on", "t": "on", "p": "parallel"}
 _DEFAULT_PRIVILEGES = """
 SELECT a.oid, pg_catalog.pg_get_userbyid(a.defaclrole), n.nspname, a.defaclobjtype, a.defaclacl::text[]
   FROM pg_catalog.pg_default_acl a LEFT JOIN pg_catalog.pg_namespace n ON n.oid = a.defaclnamespace
@@ -162,6 +175,7 @@ def publications(catalog: Catalog) -> Iterator[ProofObject]:
     newer = catalog.version >= 150000
     query = _PUBLICATIONS.format(
         via_root="p.pubviaroot" if catalog.version >= 130000 else "false",
+        generated="CASE WHEN p.pubgencols = 's' THEN 'stored' END" if catalog.version >= 180000 else "NULL",
         filter="' where ' || pg_catalog.pg_get_expr(r.prqual, r.prrelid)" if newer else "NULL",
         columns=(
             "' (' || (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(t.attname), ', ' ORDER BY t.attnum)"
@@ -177,7 +191,7 @@ def publications(catalog: Catalog) -> Iterator[ProofObject]:
         ),
     )
     for row in catalog.objects("pg_publication", query):
-        oid, name, owner, everything, inserts, updates, deletes, truncates, via_root, tables, schemas = row
+        oid, name, owner, everything, inserts, updates, deletes, truncates, via_root, generated, tables, schemas = row
         attributes = {
             "all tables": everything,
             "inserts": inserts,
@@ -185,6 +199,7 @@ def publications(catalog: Catalog) -> Iterator[ProofObject]:
             "deletes": deletes,
             "truncates": truncates,
             "via partition root": via_root,
+            "generated columns": generated,
             "tables": stable_all(tables),
             "schemas": schemas,
         }
@@ -197,8 +212,12 @@ def subscriptions(catalog: Catalog) -> Iterator[ProofObject]:
         "SELECT pg_catalog.has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'SELECT')"
     )
     conninfo = "s.subconninfo" if allowed[0][0] else "NULL"
-    for row in catalog.objects("pg_subscription", _SUBSCRIPTIONS.format(conninfo=conninfo)):
-        oid, name, owner, slot, names, commit, enabled, connection = row
+    known = [item for item in _OPTIONS if catalog.version >= item[0]]
+    query = _SUBSCRIPTIONS.format(
+        conninfo=conninfo, options=f"ARRAY[{', '.join(column for _version, _word, column, _usual in known)}]::text[]"
+    )
+    for row in catalog.objects("pg_subscription", query):
+        oid, name, owner, slot, names, commit, enabled, connection, values = row
         attributes = {
             "slot": slot,
             "publications": options(names),
@@ -206,6 +225,9 @@ def subscriptions(catalog: Catalog) -> Iterator[ProofObject]:
             "enabled": "yes" if enabled else "no",
             "connection digest": None if connection is None else digest([connection]),
         }
+        for (_version, word, _column, usual), value in zip(known, values):
+            said = _STREAMING[value] if word == "streaming" else value
+            attributes[word] = None if said == usual else said
         yield catalog.make(SUBSCRIPTION, name, "pg_subscription", oid, None, owner, attributes=attributes)
 
 
