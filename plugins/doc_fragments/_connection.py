@@ -101,6 +101,22 @@ options:
       - How many seconds to wait for a connection.
     type: int
     default: 10
+  container:
+    description:
+      - Name or id of the container that the server runs in, on the host that the module runs on. The server is reached from within
+        the container and needs no published port.
+      - The server's client programs are those in the container. O(login_unix_socket), O(login_os_user), O(login_host) and O(login_port)
+        are the container's own then. Without O(login_host) its socket is used.
+      - The module must run as root on Linux 5.12 or newer. Containers with accounts of their own (rootless ones) cannot be reached so.
+      - Does not go with O(ca_cert), O(client_cert) and O(client_key).
+    type: str
+  container_engine:
+    description:
+      - What runs the container. It is found out where it is not given.
+    type: str
+    choices:
+      - docker
+      - podman
 requirements:
   - Python 3.9 or newer on the target
   - For PostgreSQL, psycopg 3 for the Python interpreter of the target, and the client programs of the server's major version or a newer one

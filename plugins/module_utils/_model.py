@@ -88,6 +88,8 @@ class Connection:
         ssl_mode: as libpq's ``sslmode``; MySQL and MariaDB use the nearest equivalent.
         ca_cert, client_cert, client_key: paths of PEM files.
         connect_timeout: seconds.
+        container: name of the container that the server runs in; paths, accounts and localhost are the container's then.
+        container_engine: ``docker`` or ``podman``; None finds out.
     """
 
     host: Optional[str] = None
@@ -102,6 +104,8 @@ class Connection:
     client_cert: Optional[str] = None
     client_key: Optional[str] = None
     connect_timeout: int = 10
+    container: Optional[str] = None
+    container_engine: Optional[str] = None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import BinaryIO, Callable, Optional, Union, cast
+from typing import BinaryIO, Callable, Optional, Protocol, Union, cast
 
 from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Account
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import Interrupted, MissingProgram, ProcessError
@@ -53,6 +53,19 @@ PACKAGES = {
 }
 
 
+class Inside(Protocol):
+    """Where a program runs that is not one of this host; see ``_containers.py``."""
+
+    #: What to do when the program was killed.
+    who_killed: str
+
+    def prefix(self, account: Optional[Account]) -> tuple[Sequence[str], Sequence[int]]:
+        """What to start for the program to run there as an account, and the descriptors that this needs."""
+
+    def hand_over(self, path: str, writable: bool) -> int:
+        """A descriptor by which the program can reach a file or directory of this host, and nothing beside it."""
+
+
 @dataclass(frozen=True)
 class Command:
     """One program to start.
@@ -67,6 +80,9 @@ class Command:
         ok_codes: exit codes that mean success.
         remedy: what to do when it fails, for the operator.
         stderr_lines: how many of its last lines on standard error are kept.
+        inside: where it runs; None for this host.
+        reads, writes: files and directories of this host that stand in its arguments, as a whole argument or behind an
+            equals sign.
     """
 
     argv: Sequence[str]
@@ -78,6 +94,9 @@ class Command:
     ok_codes: Sequence[int] = (0,)
     remedy: Optional[str] = None
     stderr_lines: int = _STDERR_LINES
+    inside: Optional[Inside] = None
+    reads: Sequence[str] = ()
+    writes: Sequence[str] = ()
 
     @property
     def program(self) -> str:
@@ -174,7 +193,7 @@ class Process:
         remedy = self.command.remedy
         if code < 0:
             how = f"was killed by signal {-code} ({signal.Signals(-code).name})"
-            remedy = remedy or _WHO_KILLED
+            remedy = remedy or (_WHO_KILLED if self.command.inside is None else self.command.inside.who_killed)
         else:
             how = f"failed with exit code {code}"
         said = self.stderr_tail
@@ -313,7 +332,7 @@ def start(
     environment = _environment(command)
     # setpriv leaves by exec: no process of its own stays between us and the program.
     prefix = [find_program("setpriv"), "--pdeathsig", "KILL"]
-    if command.account is not None and command.account.uid != os.geteuid():
+    if command.inside is None and command.account is not None and command.account.uid != os.geteuid():
         prefix += [
             f"--reuid={command.account.uid}",
             f"--regid={command.account.gid}",
@@ -321,17 +340,18 @@ def start(
             "--inh-caps=+dac_override",
             "--ambient-caps=+dac_override",
         ]
-    # The only place of the collection that starts programs: run_command of Ansible can neither stream nor act as another account.
-    popen = subprocess.Popen(  # pylint: disable=ansible-bad-function
-        [*prefix, "--", *command.argv],
-        stdin=stdin,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        env=environment,
-        cwd=command.cwd,
-        pass_fds=tuple(command.pass_fds),
-        start_new_session=True,
-    )
+    with _handed_over(command) as (argv, descriptors):
+        # The only place of the collection that starts programs: run_command of Ansible can neither stream nor act as another account.
+        popen = subprocess.Popen(  # pylint: disable=ansible-bad-function
+            [*prefix, "--", *argv],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=command.cwd,
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
     process = Process(command, popen, on_stderr)
     with _LIVE_LOCK:
         _LIVE.add(process)
@@ -347,7 +367,35 @@ def start(
 PIPE = subprocess.PIPE
 
 
+@contextlib.contextmanager
+def _handed_over(command: Command) -> Iterator[tuple[Sequence[str], Sequence[int]]]:
+    """What to start, and the descriptors for it: in a container files of this host are reached by descriptors only."""
+    if command.inside is None:
+        yield command.argv, tuple(command.pass_fds)
+        return
+    entering, descriptors = command.inside.prefix(command.account)
+    argv, passed = list(command.argv), [*command.pass_fds, *descriptors]
+    with contextlib.ExitStack() as stack:
+        for path in (*command.reads, *command.writes):
+            descriptor = command.inside.hand_over(path, path in command.writes)
+            stack.callback(os.close, descriptor)
+            passed.append(descriptor)
+            argv = [_with_path(word, path, f"/proc/self/fd/{descriptor}") for word in argv]
+        yield [*entering, *argv], passed
+
+
+def _with_path(word: str, path: str, other: str) -> str:
+    """An argument with another path, if it is that path or ends with it behind an equals sign."""
+    option, _equals, value = word.partition("=")
+    if word == path:
+        return other
+    return f"{option}={other}" if value == path else word
+
+
 def _environment(command: Command) -> dict[str, str]:
+    if command.inside is not None:
+        home = command.account.home if command.account else "/"
+        return {"PATH": _SYSTEM_PATH, "HOME": home, "LC_ALL": "C.UTF-8", **command.env, **command.secret_env}
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     environment.setdefault("PATH", _SYSTEM_PATH)
     environment["HOME"] = command.account.home if command.account else os.path.expanduser("~")

@@ -81,6 +81,13 @@ options:
         description: See O(vya.backupdb.instance_info#module:connect_timeout).
         type: int
         default: 10
+      container:
+        description: See O(vya.backupdb.instance_info#module:container).
+        type: str
+      container_engine:
+        description: See O(vya.backupdb.instance_info#module:container_engine).
+        type: str
+        choices: [docker, podman]
       databases:
         description: See O(vya.backupdb.dump#module:databases).
         type: list

@@ -41,8 +41,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     is_shadow,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
-    choose,
-    installed,
     zstd_program,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Task, Team
@@ -118,10 +116,11 @@ class PostgresqlEngine(Engine):
     def _info(self, server: instance.Server) -> InstanceInfo:
         tools = {"psycopg": str(server.facts["driver"])}
         with contextlib.suppress(MissingProgram):
-            chosen = choose(server.major)
+            chosen = self._access.choose_tools(server.major)
             tools.update(pg_dump=chosen.version, pg_restore=chosen.version)
-        if "pg_dump" not in tools and installed():
-            tools.update(pg_dump=installed()[-1].version, pg_restore=installed()[-1].version)
+        there = self._access.installed_tools
+        if "pg_dump" not in tools and there:
+            tools.update(pg_dump=there[-1].version, pg_restore=there[-1].version)
         with contextlib.suppress(MissingProgram):
             tools["zstd"] = zstd_program()[1]
         return InstanceInfo(
@@ -148,7 +147,7 @@ class PostgresqlEngine(Engine):
         problems, warnings = [], []
         if not chosen:
             raise UsageError("No database is left to back up.", "correct databases and exclude_databases")
-        for program in (functools.partial(choose, server.major), zstd_program):
+        for program in (functools.partial(self._access.choose_tools, server.major), zstd_program):
             try:
                 program()
             except MissingProgram as error:
@@ -174,11 +173,10 @@ class PostgresqlEngine(Engine):
         with self._access.session(instance.TEMPLATE1) as session, explained("looking at template1"):
             return instance.has_user_objects(session)
 
-    @staticmethod
-    def _estimate(server: instance.Server, databases: Sequence[Database], jobs: int) -> int:
+    def _estimate(self, server: instance.Server, databases: Sequence[Database], jobs: int) -> int:
         stored = sum(max(_SMALLEST_STORED, int(database.size * _STORED)) for database in databases)
         with contextlib.suppress(MissingProgram):
-            if not choose(server.major).zstd:
+            if not self._access.choose_tools(server.major).zstd:
                 # Written plain and compressed then: the databases at work lie there both ways for a moment.
                 stored += int(sum(database.size for database in databases[:jobs]) * (1 - _STORED))
         return stored
@@ -186,7 +184,7 @@ class PostgresqlEngine(Engine):
     def backup(self, request: BackupRequest, plan: BackupPlan, writer: ArtefactWriter) -> BackupOutcome:
         """Dump the planned databases."""
         server = self._look()
-        tools = choose(server.major)
+        tools = self._access.choose_tools(server.major)
         self.reporter.phase("roles and settings")
         snapshot_at = datetime.now(timezone.utc)
         with explained("reading roles and settings"):

@@ -21,6 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._handover im
 ENGINES = ("postgresql", "mysql")
 #: What stands for an engine where an instance is a tree of files.
 FILES = "files"
+CONTAINER_ENGINES = ("docker", "podman")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 CONNECTION: Mapping[str, Mapping[str, Any]] = {
@@ -38,6 +39,8 @@ CONNECTION: Mapping[str, Mapping[str, Any]] = {
     # the path is no secret
     "client_key": {"type": "path", "aliases": ["ssl_key"], "no_log": False},
     "connect_timeout": {"type": "int", "default": 10},
+    "container": {"type": "str"},
+    "container_engine": {"type": "str", "choices": list(CONTAINER_ENGINES)},
 }
 
 #: The server is reached in one way.
@@ -74,12 +77,23 @@ def connection_from(params: Mapping[str, Any]) -> Connection:
     """The connection that the parameters describe.
 
     Raises:
-        UsageError: a number makes no sense.
+        UsageError: a number makes no sense, or an option does not go with a container.
     """
     if params["login_port"] is not None and not 0 < params["login_port"] < 65536:
         raise UsageError(f"login_port is {params['login_port']}.", "give a port from 1 to 65535")
     if params["connect_timeout"] < 1:
         raise UsageError(f"connect_timeout is {params['connect_timeout']}.", "give at least 1 second")
+    if params["container"] is not None:
+        for option in ("ca_cert", "client_cert", "client_key"):
+            if params[option] is not None:
+                raise UsageError(
+                    f"{option} is a file of this host, which programs in the container {params['container']} do not see.",
+                    f"leave out {option}: the connection does not leave this host",
+                )
+    elif params["container_engine"] is not None:
+        raise UsageError(
+            "container_engine is given without container.", "name the container, or leave out container_engine"
+        )
     return Connection(
         host=params["login_host"],
         port=params["login_port"],
@@ -93,6 +107,8 @@ def connection_from(params: Mapping[str, Any]) -> Connection:
         client_cert=params["client_cert"],
         client_key=params["client_key"],
         connect_timeout=params["connect_timeout"],
+        container=params["container"],
+        container_engine=params["container_engine"],
     )
 
 

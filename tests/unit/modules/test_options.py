@@ -25,11 +25,25 @@ def params(**given: Any) -> dict[str, Any]:
 
 
 def test_every_connection_option_arrives() -> None:
-    given = {name: name for name in CONNECTION if name not in ("engine", "login_port", "connect_timeout")}
+    others = ("engine", "login_port", "connect_timeout", "container", "container_engine")
+    given = {name: name for name in CONNECTION if name not in others}
     connection = connection_from(params(**given, login_port=1, connect_timeout=2))
     assert connection.password == "login_password" and "login_password" not in repr(connection)
-    values = sorted(str(value) for value in vars(connection).values())
+    values = sorted(str(value) for value in vars(connection).values() if value is not None)
     assert values == sorted([*given.values(), "1", "2"])
+    inside = connection_from(params(container="shop", container_engine="podman"))
+    assert (inside.container, inside.container_engine) == ("shop", "podman")
+
+
+@pytest.mark.parametrize("option", ["ca_cert", "client_cert", "client_key"])
+def test_files_of_this_host_do_not_go_with_a_container(option: str) -> None:
+    with pytest.raises(UsageError, match=f"{option} .*container shop.*leave out {option}"):
+        connection_from(params(container="shop", **{option: "/etc/x.pem"}))
+
+
+def test_an_engine_without_a_container_is_a_mistake() -> None:
+    with pytest.raises(UsageError, match="container_engine.*without container"):
+        connection_from(params(container_engine="docker"))
 
 
 @pytest.mark.parametrize(("option", "value"), [("login_port", 0), ("login_port", 65536), ("connect_timeout", 0)])

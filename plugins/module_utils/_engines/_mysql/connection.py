@@ -19,6 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._accounts import (
     account_named,
     acting_as,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._containers import Container
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour, flavour_of
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
@@ -27,7 +28,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     UsageError,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
-from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, secret_file
+from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, secret_file
 
 try:
     import pymysql
@@ -176,36 +177,47 @@ def _missing_driver() -> MissingProgram:
 
 @dataclass(frozen=True)
 class Address:
-    """Where the server is: a socket, or a host and port."""
+    """Where the server is: a socket, or a host and port; of a container if it is in one."""
 
     socket: Optional[str]
     host: Optional[str]
     port: int
+    container: Optional[str] = None
 
     def __str__(self) -> str:
-        return self.socket or f"{self.host}:{self.port}"
+        where = self.socket or f"{self.host}:{self.port}"
+        return where if self.container is None else f"container {self.container}, {where}"
 
 
-def address_of(connection: Connection) -> Address:
+def address_of(connection: Connection, container: Optional[Container] = None) -> Address:
     """Where a server is, for what the operator said and left out.
+
+    Args:
+        connection: what was said.
+        container: where its paths are; None for this host.
 
     Raises:
         ConnectionFailed: nothing was said, and no socket is in the usual places.
     """
     port = connection.port or DEFAULT_PORT
     if connection.unix_socket:
-        return Address(connection.unix_socket, None, port)
+        return Address(connection.unix_socket, None, port, connection.container)
     local = connection.host is None or (connection.host == "localhost" and connection.port is None)
     if local:
-        found = next((path for path in SOCKETS if os.path.exists(path)), None)
+        found = (
+            next((path for path in SOCKETS if os.path.exists(path)), None)
+            if container is None
+            else container.first_socket(SOCKETS)
+        )
         if found:
-            return Address(found, None, port)
+            return Address(found, None, port, connection.container)
     if connection.host is None:
+        where = "on this host" if container is None else f"in the container {container.name}"
         raise ConnectionFailed(
-            f"There is no MySQL or MariaDB server on this host: none of the sockets {', '.join(SOCKETS)} exists.",
+            f"There is no MySQL or MariaDB server {where}: none of the sockets {', '.join(SOCKETS)} exists.",
             "start the server, or set login_unix_socket or login_host",
         )
-    return Address(None, connection.host, port)
+    return Address(None, connection.host, port, connection.container)
 
 
 class Server:
@@ -215,25 +227,40 @@ class Server:
         connection: as the operator described it.
 
     Raises:
-        ConnectionFailed: nothing says where the server is.
-        UsageError: there is no such operating-system account.
+        ConnectionFailed: nothing says where the server is, or its container does not run.
+        UsageError: there is no such operating-system account, or no such container.
     """
 
     def __init__(self, connection: Connection) -> None:
         if pymysql is None:
             raise _missing_driver()
         self.connection = connection
-        self.address = address_of(connection)
+        self.container: Optional[Container] = None
+        if connection.container is not None:
+            self.container = Container(connection.container, connection.container_engine)
+        self.address = address_of(connection, self.container)
+        self._driver_socket = self.address.socket
+        if self.container is not None and self.address.socket:
+            self._driver_socket = f"/proc/self/fd/{self.container.socket(self.address.socket)}"
         self.user = connection.user or DEFAULT_USER
         self.account = self._account()
         self._flavour: Optional[Flavour] = None
 
     def _account(self) -> Optional[Account]:
+        where = self.container
         if self.connection.os_user:
-            return account_named(self.connection.os_user)
+            return (account_named if where is None else where.account_named)(self.connection.os_user)
         if self.address.socket and self.connection.password is None:
-            return account_for_peer_login(self.user)
+            return (account_for_peer_login if where is None else where.account_for_peer_login)(self.user)
         return None
+
+    def find_program(self, *names: str) -> str:
+        """The path of the first of some client programs that exists, in the server's container if it is in one.
+
+        Raises:
+            MissingProgram: none of them exists.
+        """
+        return (find_program if self.container is None else self.container.find_program)(*names)
 
     @property
     def flavour(self) -> Flavour:
@@ -254,7 +281,8 @@ class Server:
         Raises:
             ConnectionFailed: the server cannot be reached, or refuses the login.
         """
-        with acting_as(self.account):
+        inside = None if self.address.socket else self.container
+        with contextlib.nullcontext() if inside is None else inside.network(), acting_as(self.account):
             raw = self._connect(database, local_infile)
         session = Session(raw)
         try:
@@ -287,7 +315,7 @@ class Server:
     def _connect_once(self, database: Optional[str], local_infile: bool, context: Optional[ssl.SSLContext]) -> Any:
         connection = self.connection
         return pymysql.connect(
-            unix_socket=self.address.socket,
+            unix_socket=self._driver_socket,
             host=self.address.host or "localhost",
             port=self.address.port,
             user=self.user,
@@ -380,6 +408,7 @@ class Server:
                 account=self.account,
                 pass_fds=(descriptor,),
                 remedy=remedy,
+                inside=self.container,
             )
         finally:
             os.close(descriptor)

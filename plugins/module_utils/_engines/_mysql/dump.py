@@ -309,7 +309,7 @@ def _create(path: str) -> int:
 
 
 def _dump_part(server: Server, database: str, path: str, arguments: Sequence[str], names: Sequence[str]) -> None:
-    program = find_program(*server.flavour.dumpers)
+    program = server.find_program(*server.flavour.dumpers)
     remedy = (
         f"look at the error that {os.path.basename(program)} gave, and exclude the database if it cannot be repaired"
     )

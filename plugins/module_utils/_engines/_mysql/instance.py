@@ -160,9 +160,15 @@ def tool_versions(server: Server) -> dict[str, str]:
         MissingProgram: one is not installed.
     """
     tools = {}
-    for names in (server.flavour.clients, server.flavour.dumpers, ("zstd",)):
-        path = find_program(*names)
-        output = run(Command([path, "--version"])).stdout.decode("utf-8", "replace")
+    commands = [
+        *(
+            Command([server.find_program(*names), "--version"], inside=server.container)
+            for names in (server.flavour.clients, server.flavour.dumpers)
+        ),
+        Command([find_program("zstd"), "--version"]),
+    ]
+    for command in commands:
+        path, output = command.argv[0], run(command).stdout.decode("utf-8", "replace")
         tools[path.rsplit("/", 1)[-1]] = program_version(output)
     return tools
 

@@ -242,6 +242,9 @@ def _engine_problems(session: Session, manifest: Manifest, chosen: Iterable[str]
 def _collation_problems(session: Session, manifest: Manifest, chosen: Iterable[str]) -> list[str]:
     with explaining("listing the collations"):
         there = {row[0] for row in session.rows("SHOW COLLATION")}
+        # MariaDB 10.10 and newer list some without their character set; the whole names are here.
+        pairs = session.records("SELECT * FROM information_schema.collation_character_set_applicability")
+        there |= {pair["full_collation_name"] for pair in pairs if "full_collation_name" in pair}
     problems = []
     for name in chosen:
         database = manifest.database(name)

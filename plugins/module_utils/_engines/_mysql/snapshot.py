@@ -29,7 +29,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Backup
 from ansible_collections.vya.backupdb.plugins.module_utils._process import (
     PIPE,
     Process,
-    find_program,
     start,
 )
 
@@ -192,7 +191,7 @@ class Snapshot:
         flavour = self._server.flavour
         command = stack.enter_context(
             self._server.command(
-                find_program(*flavour.clients),
+                self._server.find_program(*flavour.clients),
                 "--batch",
                 "--skip-column-names",
                 "--quick",

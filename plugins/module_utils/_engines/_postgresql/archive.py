@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import zstd_program
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools, zstd_program
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, run
 from ansible_collections.vya.backupdb.plugins.module_utils._sql import postgresql_sequences
 
@@ -89,23 +89,39 @@ def _versions(data: bytes, form: tuple[int, int], int_size: int) -> tuple[str, s
     return texts[1], texts[2]
 
 
-def entries(pg_restore: str, directory: str) -> list[bytes]:
+def entries(tools: Tools, directory: str) -> list[bytes]:
     """The table of contents of an archive, a line an entry, in the form that ``--use-list`` takes."""
-    text = run(Command([pg_restore, "--list", directory])).stdout
+    command = Command([tools.path("pg_restore"), "--list", directory], inside=tools.inside, reads=(directory,))
+    text = run(command).stdout
     return [line for line in text.splitlines(keepends=True) if not line.startswith(b";")]
 
 
 _SEQUENCE_SET = re.compile(rb"\A\d+; \d+ \d+ SEQUENCE SET ")
 
 
-def sequence_values(pg_restore: str, directory: str) -> dict[str, tuple[int, bool]]:
+def sequence_values(tools: Tools, directory: str) -> dict[str, tuple[int, bool]]:
     """Name of a sequence, as an SQL literal -> its last value in an archive, and whether it was handed out."""
-    wanted = [line for line in entries(pg_restore, directory) if _SEQUENCE_SET.match(line)]
+    wanted = [line for line in entries(tools, directory) if _SEQUENCE_SET.match(line)]
     if not wanted:
         return {}
-    command = Command([pg_restore, "--use-list=/dev/stdin", "--file=-", directory])
+    argv = [tools.path("pg_restore"), "--use-list=/dev/stdin", "--file=-", directory]
+    command = Command(argv, inside=tools.inside, reads=(directory,))
     text = run(command, b"".join(wanted)).stdout.decode("utf-8", "surrogateescape")
     return postgresql_sequences.sequence_values(text)
+
+
+def check_files(directory: str) -> None:
+    """Make sure that an archive is nothing but files: a program that is not of this host has written it.
+
+    Raises:
+        BackupError: there is something else.
+    """
+    for entry in os.scandir(directory):
+        if not entry.is_file(follow_symlinks=False):
+            raise BackupError(
+                f"pg_dump in the container made {entry.name!r} in the dump, which is no file.",
+                "find out what the pg_dump in that container's image is",
+            )
 
 
 def size_of(directory: str) -> int:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import threading
@@ -19,6 +20,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._accounts import (
     account_named,
     acting_as,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._containers import Container
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import tools
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
     ConnectionFailed,
@@ -53,6 +56,8 @@ DEFAULT_USER = "postgres"
 DEFAULT_PORT = 5432
 # Where the servers of Debian, Red Hat and SUSE packages listen.
 _SOCKET_DIRECTORY = "/var/run/postgresql"
+# In containers also where servers listen that nobody told where to: not this host's directory.
+_SOCKET_DIRECTORIES = (_SOCKET_DIRECTORY, "/run/postgresql", "/".join(("", "tmp")))
 _SOCKET_FILE = re.compile(r"\A\.s\.PGSQL\.(\d+)\Z")
 
 #: Settings of every session that reads data or definitions: text forms that do not depend on the server's, database's
@@ -176,31 +181,56 @@ class Access:
         connection: how the operator wants the server to be reached.
 
     Raises:
-        UsageError: login_os_user names no account.
+        UsageError: login_os_user names no account, or container no container.
+        ConnectionFailed: the container does not run, or has no socket.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.user = connection.user or DEFAULT_USER
         self.maintenance_database = connection.database or MAINTENANCE_DATABASE
-        self.host, self.port = _address(connection)
+        self.container: Optional[Container] = None
+        if connection.container is not None:
+            self.container = Container(connection.container, connection.container_engine)
+        self.host, self.port = _address(connection, self.container)
         self.is_local_socket = self.host.startswith(("/", "@"))
+        self._driver_host = self.host
+        if self.container is not None and self.is_local_socket:
+            self._driver_host = _socket_inside(self.container, self.host, self.port)
         self.account = self._account()
         self._sessions: set[Session[Any]] = set()
         self._backends: set[int] = set()
         self._lock = threading.Lock()
 
     def _account(self) -> Optional[Account]:
+        where = self.container
         if self.connection.os_user:
-            return account_named(self.connection.os_user)
+            return (account_named if where is None else where.account_named)(self.connection.os_user)
         if self.is_local_socket and self.connection.password is None:
-            return account_for_peer_login(self.user)
+            return (account_for_peer_login if where is None else where.account_for_peer_login)(self.user)
         return None
+
+    def choose_tools(self, server_major: int, at_least: int = 0) -> tools.Tools:
+        """The programs for a server, of the container if it is in one; see :func:`tools.choose`."""
+        return tools.choose(server_major, at_least, self.installed_tools, self.container)
+
+    @functools.cached_property
+    def installed_tools(self) -> Sequence[tools.Tools]:
+        """All programs that there are, of the container if the server is in one."""
+        return tools.installed() if self.container is None else tools.installed_inside(self.container)
+
+    @contextlib.contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Let the calling thread be where, and who, the server expects."""
+        inside = None if self.is_local_socket else self.container
+        with contextlib.nullcontext() if inside is None else inside.network(), acting_as(self.account):
+            yield
 
     @property
     def address(self) -> str:
         """Where the server is, for people."""
-        return f"{self.host}:{self.port}" if not self.is_local_socket else f"socket {self.host}, port {self.port}"
+        where = f"{self.host}:{self.port}" if not self.is_local_socket else f"socket {self.host}, port {self.port}"
+        return where if self.container is None else f"container {self.container.name}, {where}"
 
     @contextlib.contextmanager
     def session(
@@ -237,12 +267,13 @@ class Access:
         settings = STABLE_SETTINGS if settings is None else settings
         name = self.maintenance_database if database is None else database
         keywords = {**self._keywords(), "dbname": name, "application_name": application, "client_encoding": "utf8"}
+        keywords["host"] = self._driver_host
         if settings:
             keywords["options"] = " ".join(f"-c {key}={_option(value)}" for key, value in settings.items())
         if self.connection.password is not None:
             keywords["password"] = self.connection.password
         try:
-            with acting_as(self.account):
+            with self._reaching():
                 session = psycopg.connect(autocommit=True, **keywords)
         except psycopg.OperationalError as error:
             raise self._failure(name, error) from None
@@ -339,17 +370,30 @@ class Access:
         )
 
 
-def _address(connection: Connection) -> tuple[str, int]:
+def _address(connection: Connection, container: Optional[Container] = None) -> tuple[str, int]:
     port = connection.port or DEFAULT_PORT
     directory = connection.unix_socket
     if directory is None and connection.host is not None:
         return connection.host, port
+    if directory is None and container is not None:
+        found = container.first_socket([f"{place}/.s.PGSQL.{port}" for place in _SOCKET_DIRECTORIES])
+        return os.path.dirname(found) if found else _SOCKET_DIRECTORY, port
     if directory is None:
         return _SOCKET_DIRECTORY, port
     match = _SOCKET_FILE.match(os.path.basename(directory))
     if match:
         return os.path.dirname(directory), connection.port or int(match[1])
     return directory, port
+
+
+def _socket_inside(container: Container, directory: str, port: int) -> str:
+    """The directory of a socket in a container, as this process reaches it.
+
+    Raises:
+        ConnectionFailed: there is no socket.
+    """
+    container.socket(f"{directory}/.s.PGSQL.{port}")
+    return f"/proc/self/fd/{container.directory(directory)}"
 
 
 def _option(value: str) -> str:

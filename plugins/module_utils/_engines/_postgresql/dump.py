@@ -145,6 +145,8 @@ class Dumper:
                     _failed_early(process)
                     raise
                 process.wait()
+                if self._access.container is not None:
+                    archive.check_files(directory)
                 self._pass_on_warnings(name, process)
             objects = self._with_dumped_sequences(inventory, objects, directory)
         details: dict[str, Any] = {
@@ -184,7 +186,7 @@ class Dumper:
         now = catalog_tables.sequence_values(catalog, names)
         if proof.with_sequence_values(objects, now) == objects:
             return objects
-        dumped = archive.sequence_values(self._settings.tools.path("pg_restore"), directory)
+        dumped = archive.sequence_values(self._settings.tools, directory)
         values = {}
         for quoted, value in dumped.items():
             ((name,),) = catalog.rows(catalog_tables.NAME_OF_SEQUENCE.format(literal=quoted))
@@ -212,6 +214,8 @@ class Dumper:
             secret_env=self._access.secret_environment(),
             account=self._access.account,
             remedy=_REMEDY_OF_DUMP,
+            inside=self._access.container,
+            writes=(directory,),
         )
 
     def _pass_on_warnings(self, name: str, process: Process) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Acco
 from ansible_collections.vya.backupdb.plugins.module_utils._dumps.detect import PG_CUSTOM, PG_DIRECTORY, PG_TAR
 from ansible_collections.vya.backupdb.plugins.module_utils._dumps.reader import DumpPart
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive, staging
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.pg_restore import (
     PERSISTENT_LINES,
@@ -26,7 +27,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
     FIRST_WITH_ZSTD,
     Tools,
-    choose,
     major_of,
     package,
 )
@@ -50,11 +50,11 @@ _ROWS = re.compile(r'\S+ failed for table "(.*)": ERROR:  (.*)')
 _SAID = re.compile(r"^pg_restore: error: (?:could not execute query: )?(?:ERROR:  )?(.*)")
 
 
-def tools_for(part: DumpPart, server: Server) -> Tools:
+def tools_for(part: DumpPart, server: Server, access: Access) -> Tools:
     """The programs that can load an archive.
 
     Raises:
-        MissingProgram: there are none on this host.
+        MissingProgram: there are none where programs for this server are.
     """
     header = part.header
     version = header.version if header is not None else (0, 0)
@@ -67,7 +67,7 @@ def tools_for(part: DumpPart, server: Server) -> Tools:
             f"install {package(major_of(written or '0'))} and a newer version of this collection",
         )
     try:
-        return choose(server.major, oldest)
+        return access.choose_tools(server.major, oldest)
     except MissingProgram as error:
         raise MissingProgram(f"{part.label} needs a newer pg_restore: {error.message}", error.remedy) from None
 
@@ -122,7 +122,9 @@ def _script(part: DumpPart, tools: Tools, options: Sequence[str]) -> Iterator[by
     """What pg_restore writes of an archive as SQL."""
     packed = bool(part.codecs)
     argv = [tools.path("pg_restore"), f"--format={FORMS[part.kind]}", *options, "--file=-"]
-    process = start(Command(argv if packed else [*argv, part.path]), PIPE if packed else None, PIPE)
+    reads = [option.partition("=")[2] for option in options if option.startswith("--use-list=")]
+    command = Command(argv if packed else [*argv, part.path], inside=tools.inside, reads=(part.path, *reads))
+    process = start(command, PIPE if packed else None, PIPE)
     failures: list[BackupError] = []
     feeder = threading.Thread(target=_feed, args=(part.chunks() if packed else (), process, failures), daemon=True)
     with process:

@@ -151,7 +151,7 @@ class LoadPlanner:
         tools = None
         try:
             if part.kind != SQL:
-                tools = tools_for(part, self._server)
+                tools = tools_for(part, self._server, self._access)
             if survey is None:
                 survey = self._survey(source, tools)
         except Interrupted:

@@ -150,6 +150,8 @@ class Archives:
             secret_env=self._access.secret_environment(),
             account=self._access.account,
             stderr_lines=PERSISTENT_LINES if source.persist else _LAST_LINES,
+            inside=self._access.container,
+            reads=(source.path, *(option.partition("=")[2] for option in options if option.startswith("--use-list="))),
         )
         try:
             self._team.execute(command)
@@ -163,7 +165,7 @@ class Archives:
         Triggers of a partitioned table have no rows to wait for in the archive, so several sessions would make them while
         the rows of partitions are on their way.
         """
-        listing = archive.entries(self._tools.path("pg_restore"), source.path)
+        listing = archive.entries(self._tools, source.path)
         if source.wanted is not None:
             listing = [line for line in listing if int(line.partition(b";")[0]) in source.wanted]
         partitions = any(_PARTITION.match(line) for line in listing)

@@ -40,7 +40,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.toc import read_entries
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import (
     Tools,
-    choose,
     major_of,
     package,
 )
@@ -230,7 +229,7 @@ class Preflight:
                 return
             newest = max(newest, header.oldest_reader, major_of(str(artefact.details.get("pg_dump", "0"))))
         try:
-            found.tools = choose(self._server.major, newest)
+            found.tools = self._access.choose_tools(self._server.major, newest)
         except MissingProgram as error:
             found.problems.append(str(error))
 
@@ -310,7 +309,8 @@ class Preflight:
         directory = self._server.facts.get("data_directory")
         local = self._access.is_local_socket or self._access.host in ("localhost", "127.0.0.1", "::1")
         if local and directory and needed:
-            free = free_bytes(str(directory))
+            where = self._access.container
+            free = free_bytes(str(directory)) if where is None else where.free_bytes(str(directory))
             if free is not None and free < needed:
                 yield (
                     f"The databases need about {needed >> 20} MiB and {directory} has {free >> 20} MiB free:"

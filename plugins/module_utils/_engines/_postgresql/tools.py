@@ -17,8 +17,9 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import BinaryIO, Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._containers import PROGRAM_DIRECTORIES, Container
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, run
 
@@ -42,11 +43,13 @@ class Tools:
         directory: where they are.
         version: as they say it: ``15.18``.
         zstd: whether they read and write zstd by themselves.
+        inside: the container that they are in; None for this host.
     """
 
     directory: str
     version: str
     zstd: bool = False
+    inside: Optional[Container] = None
 
     @property
     def major(self) -> int:
@@ -59,6 +62,8 @@ class Tools:
         Raises:
             MissingProgram: this version was installed without it.
         """
+        if self.inside is not None:
+            return self.inside.find_program(program, directories=(self.directory,))
         found = shutil.which(program, path=self.directory)
         if found is None:
             raise MissingProgram(f"{program} is not in {self.directory}.", f"install {package(self.major)} completely")
@@ -87,9 +92,9 @@ def package(major: int) -> str:
     return f"postgresql-client-{major} (Debian, Ubuntu) or postgresql{major} (Red Hat)"
 
 
-def program_version(path: str) -> str:
+def program_version(path: str, inside: Optional[Container] = None) -> str:
     """Version that a program says: ``15.18`` of ``pg_dump (PostgreSQL) 15.18 (Debian ...)``."""
-    text = run(Command([path, "--version"]), timeout=30).stdout.decode("utf-8", "replace")
+    text = run(Command([path, "--version"], inside=inside), timeout=30).stdout.decode("utf-8", "replace")
     after = text.partition(")")[2].split()
     return after[0] if after else text.strip()
 
@@ -104,7 +109,8 @@ def installed() -> tuple[Tools, ...]:
         if os.path.basename(real) != "pg_dump" or not os.access(real, os.X_OK) or os.path.dirname(real) in found:
             continue
         version = program_version(real)
-        found[os.path.dirname(real)] = Tools(os.path.dirname(real), version, _has_zstd(real, version))
+        with open(real, "rb") as stream:
+            found[os.path.dirname(real)] = Tools(os.path.dirname(real), version, _has_zstd(stream, version))
     return tuple(sorted(found.values(), key=lambda tools: parse_version(tools.version)))
 
 
@@ -113,30 +119,47 @@ def _directories() -> list[str]:
     return versioned + [item for item in os.environ.get("PATH", os.defpath).split(os.pathsep) if item]
 
 
-def _has_zstd(pg_dump: str, version: str) -> bool:
-    if major_of(version) < FIRST_WITH_ZSTD:
-        return False
+def installed_inside(container: Container) -> tuple[Tools, ...]:
+    """Every version whose pg_dump is in a container, the oldest first."""
+    versioned = [found for pattern in _VERSIONED_DIRECTORIES for found in container.matching(pattern)]
+    found = []
+    for directory in (*versioned, *PROGRAM_DIRECTORIES):
+        path = f"{directory}/pg_dump"
+        if container.is_program(path):
+            version = program_version(path, container)
+            with open(container.open(path), "rb") as stream:
+                found.append(Tools(directory, version, _has_zstd(stream, version), container))
+    return tuple(sorted(found, key=lambda tools: parse_version(tools.version)))
+
+
+def _has_zstd(pg_dump: BinaryIO, version: str) -> bool:
     # Linked in or not is decided when the package is built; the library's magic stands only in those that have it.
-    with open(pg_dump, "rb") as stream:
-        return b"ZSTD_" in stream.read()
+    return major_of(version) >= FIRST_WITH_ZSTD and b"ZSTD_" in pg_dump.read()
 
 
-def choose(server_major: int, at_least: int = 0, candidates: Optional[Sequence[Tools]] = None) -> Tools:
+def choose(
+    server_major: int,
+    at_least: int = 0,
+    candidates: Optional[Sequence[Tools]] = None,
+    inside: Optional[Container] = None,
+) -> Tools:
     """The programs for a server.
 
     Args:
         server_major: the server's major version.
         at_least: further lower bound, e.g. the version that wrote an archive.
         candidates: the installed versions; None looks for them.
+        inside: the container that the candidates are in.
 
     Raises:
         MissingProgram: there are none, or all of them are too old.
     """
     versions = installed() if candidates is None else candidates
     wanted = max(server_major, at_least)
+    where = "on this host" if inside is None else f"in the container {inside.name}"
     if not versions:
         raise MissingProgram(
-            "pg_dump and pg_restore are not installed on this host.",
+            f"pg_dump and pg_restore are not installed {where}.",
             f"install {package(wanted)}",
         )
     fitting = [tools for tools in versions if tools.major >= wanted]
@@ -146,7 +169,7 @@ def choose(server_major: int, at_least: int = 0, candidates: Optional[Sequence[T
         if at_least > server_major:
             why = f"the dump was written by pg_dump {at_least}"
         raise MissingProgram(
-            f"The newest PostgreSQL client programs on this host are {newest.version} ({newest.directory}), but {why}:"
+            f"The newest PostgreSQL client programs {where} are {newest.version} ({newest.directory}), but {why}:"
             " older programs cannot be used.",
             f"install {package(wanted)}",
         )
