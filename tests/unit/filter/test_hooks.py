@@ -22,7 +22,7 @@ def test_good_hooks_have_no_problems(tmp_path: Path) -> None:
         {"command": ["systemctl", "stop", "app"], "delegate_to": "app1", "become": True, "name": "stop it"},
         {"command": ["sleep", 1], "delegate_to": "localhost"},
     ]
-    assert hook_problems({moment: entries for moment in MOMENTS}, ["app1"]) == []
+    assert hook_problems(dict.fromkeys(MOMENTS, entries), ["app1"]) == []
     assert hook_problems(None) == hook_problems({}) == []
 
 
