@@ -124,3 +124,31 @@ def test_p36_a_changed_detail_is_named(case: str, detailed: tuple[PostgresServer
     finally:
         target.sql(back)
     assert sorted(text.removesuffix(OF_DATABASE) for text in found) == expected
+
+
+NOT_NULL = """
+CREATE TABLE plain (id int CONSTRAINT named NOT NULL, other int NOT NULL);
+CREATE TABLE odd (id int CONSTRAINT commented NOT NULL, own int CONSTRAINT alone NOT NULL NO INHERIT, late int);
+ALTER TABLE odd ADD CONSTRAINT unproven NOT NULL late NOT VALID;
+COMMENT ON CONSTRAINT commented ON odd IS 'never';
+"""
+
+
+def test_p36_not_null_constraints_that_say_more_than_their_columns(
+    work: Path, fresh_pg: Callable[..., PostgresServer]
+) -> None:
+    source, target = fresh_pg(), fresh_pg()
+    if source.version < 18:
+        pytest.skip("no PostgreSQL 18 here")
+    source.sql(NOT_NULL)
+    made = back_up(source, work / "not-null", "postgres")
+    restore(target, made.reader, made.databases)
+    assert differences(target, made.proof) == []
+    target.sql("COMMENT ON CONSTRAINT commented ON odd IS NULL")
+    target.sql("ALTER TABLE odd VALIDATE CONSTRAINT unproven")
+    target.sql("ALTER TABLE odd ALTER CONSTRAINT alone INHERIT")
+    assert sorted(text.removesuffix(OF_DATABASE) for text in differences(target, made.proof)) == [
+        "missing constraint: alone on public.odd",
+        "missing constraint: commented on public.odd",
+        "missing constraint: unproven on public.odd",
+    ]

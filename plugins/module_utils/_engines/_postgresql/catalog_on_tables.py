@@ -21,19 +21,23 @@ _NOT_VALID = " NOT VALID"
 _ENABLED = {"O": None, "D": "disabled", "R": "on replicas only", "A": "always"}
 _COMMANDS = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "all"}
 
-# Not-null constraints are said by the columns (18 lists them here too); those of partitions that only repeat a foreign
-# key of their parent get names of the server's choice; constraint triggers are triggers. Only checks can be inherited or
-# not: on the key of a partition the mark says how it was attached. A foreign key points to an index of the other side.
+# Not-null constraints are said by the columns; 18 has them here too, where they can have a comment, or be NO INHERIT or NOT VALID.
+# Foreign keys of partitions that only repeat one of their parent get names of the server's choice; constraint triggers are
+# triggers. Only checks and these can be inherited or not: on the key of a partition the mark says how it was attached. A foreign
+# key points to an index of the other side.
 _CONSTRAINTS = f"""
 SELECT k.oid, pg_catalog.quote_ident(k.conname),
        CASE WHEN k.conrelid <> 0 THEN k.conrelid::regclass::text ELSE k.contypid::regtype::text END,
-       pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.connoinherit AND k.contype = 'c',
+       pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.connoinherit AND k.contype IN ('c', 'n'),
        (SELECT t.spcname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_tablespace t ON t.oid = c.reltablespace
          WHERE c.oid = i.indexrelid), i.indexrelid, i.indisvalid, i.indisclustered
   FROM pg_catalog.pg_constraint k
   JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
   LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x')
- WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND (k.contype <> 'f' OR k.conparentid = 0) AND {of_users("k")}
+ WHERE (k.contype IN ('c', 'p', 'u', 'x') OR (k.contype = 'f' AND k.conparentid = 0) OR (k.contype = 'n' AND (
+           k.connoinherit OR NOT k.convalidated OR EXISTS (
+           SELECT FROM pg_catalog.pg_description d
+            WHERE d.classoid = 'pg_catalog.pg_constraint'::regclass AND d.objoid = k.oid)))) AND {of_users("k")}
 """
 _CONSTRAINT_OWNERS = """
 SELECT k.oid FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_depend d ON d.deptype = 'e'
