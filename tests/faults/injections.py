@@ -103,7 +103,8 @@ def measure(operation: Operation) -> Counter[tuple[str, str]]:
     result = operation.place.run(operation.module, **operation.options)
     counted = shim.counted()
     assert not result.get("failed"), result
-    assert operation.wrong(result) == []
+    found = operation.wrong(result)
+    assert found == [], found
     return counted
 
 
@@ -150,7 +151,7 @@ def inject(operation: Operation, fault: Fault, step: Step) -> Injection | None:
         result = _result(process, made)
     fired = shim.fired
     shim.off()
-    until(lambda: not place.processes(), "every process has ended")
+    until(lambda: operation.idle(result), "every process has ended")
     if fault.undo is not None:
         fault.undo()
     if not fired:
@@ -160,7 +161,8 @@ def inject(operation: Operation, fault: Fault, step: Step) -> Injection | None:
         made.wrong.append("there is no result")
     if made.outcome == "failed":
         made.said = str(result["msg"]) if result else ""
-        made.wrong += _untrue(made.said, fault)
+        lost = step.program in operation.servers and bool(re.search(r"lost|Cannot connect", made.said))
+        made.wrong += _untrue(made.said, fault, lost)
     made.wrong += operation.wrong(result)
     made.wrong += _next(operation, place)
     return made
@@ -178,10 +180,10 @@ def _result(process: subprocess.Popen[str], made: Injection) -> Result | None:
     return found
 
 
-def _untrue(said: str, fault: Fault) -> list[str]:
-    """What a message lacks."""
+def _untrue(said: str, fault: Fault, lost: bool) -> list[str]:
+    """What a message lacks; that a server was lost is cause enough."""
     found = []
-    if fault.says and not re.search(fault.says, said, re.IGNORECASE):
+    if fault.says and not lost and not re.search(fault.says, said, re.IGNORECASE):
         found.append(f"the message does not name the cause: {said}")
     # A program's own words and its exit code say enough; there is no remedy for all that they may mean.
     if "What to do:" not in said and "failed with exit code" not in said:

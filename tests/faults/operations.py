@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -73,10 +73,12 @@ class Operation(ABC):
     """One module with its options.
 
     title: for people
+    servers: programs whose end is seen as that of a connection
     """
 
     title = ""
     module = ""
+    servers: tuple[str, ...] = ()
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -89,6 +91,10 @@ class Operation(ABC):
     @abstractmethod
     def reset(self) -> None:
         """Everything is as it was at first."""
+
+    def idle(self, _result: Result | None) -> bool:
+        """Whether nothing runs any more that should have ended with the run."""
+        return not self.place.processes()
 
     @abstractmethod
     def wrong(self, result: Result | None) -> list[str]:
@@ -320,3 +326,59 @@ class Fetch(Push):
     def wrong_at_last(self) -> list[str]:
         found = self.wrong({})
         return found + [f"left: {path.name}" for path in self.place.partial()]
+
+
+class Drill(Operation):
+    """A throw-away server like that of a set is started, beside a live one."""
+
+    module = "scratch_server"
+    servers = ("postgres", "mariadbd")
+
+    def __init__(self, place: Place, title: str, live: Any, names: Sequence[str]) -> None:
+        super().__init__(place)
+        self.title, self._live = title, live
+        made = place.run("dump", **live.login(), **place.place, databases=list(names))
+        assert "failed" not in made, made
+        self.before = fingerprint(place.directory / place.sets()[0])
+        self.drills = place.root / "drills"
+        self.drills.mkdir(mode=0o711)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {**self.place.place, "directory": str(self.drills), "time_limit": 600}
+
+    def reset(self) -> None:
+        for path in self.drills.iterdir():
+            removed = self.place.run(self.module, state="removed", path=str(path))
+            assert not removed.get("failed"), removed
+        for path in self.place.tmp.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def idle(self, result: Result | None) -> bool:
+        # The server outlives the module; where that was killed, the next drill ends it.
+        return result is None or not result.get("failed") or super().idle(result)
+
+    def wrong(self, result: Result | None) -> list[str]:
+        there = [str(path) for path in self.drills.iterdir()]
+        found = self._wrong()
+        if result is not None and result.get("failed"):
+            found += [f"left: {path}" for path in there]
+        elif result is not None:
+            found += [] if there == [result["path"]] else [f"there is {there}, and the result says {result['path']}"]
+            found += [f"the server does not run: {result}"] if not Path(f"/proc/{result['pid']}").exists() else []
+        if result is not None:
+            found += [f"left: {path}" for path in self.place.left()]
+        return found
+
+    def wrong_at_last(self) -> list[str]:
+        there = list(self.drills.iterdir())
+        found = [] if len(there) == 1 else [f"there is {there}"]
+        self.reset()
+        # What a killed run had started has ended with the next one.
+        left = self.place.processes()
+        return found + self._wrong() + [f"runs on: {line}" for line in left]
+
+    def _wrong(self) -> list[str]:
+        same = fingerprint(self.place.directory / self.place.sets()[0]) == self.before
+        found = [] if same else ["the set was changed"]
+        return found if self._live.running() else [*found, "the live server does not run any more"]

@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.faults.damage import clocks, damages, replacements
 from tests.faults.injections import ALWAYS, Fault, Injection, inject, measure, spread, steps
-from tests.faults.operations import Backup, Fetch, Operation, Place, Prune, Push, Restore
+from tests.faults.operations import Backup, Drill, Fetch, Operation, Place, Prune, Push, Restore
 from tests.faults.server_faults import Proxy, network_cut, server_killed
 from tests.faults.standing import standing_on
 from tests.support.keys import age_key
@@ -146,6 +146,14 @@ def restores(name: str, amount: Amount) -> Iterator[Injection]:
             yield from damages(restore, amount.limit, amount.one_in)
 
 
+def drills(amount: Amount) -> Iterator[Injection]:
+    """Throw-away servers for drills."""
+    for name, kind in _SERVERS.items():
+        with kind() as server, place() as where:
+            standing_on(server)
+            yield from each(Drill(where, f"drill of {name}", server, ["shop", "crm"]), ALWAYS, amount)
+
+
 GROUPS: dict[str, Callable[[Amount], Iterator[Injection]]] = {
     "files": files,
     "prune": pruning,
@@ -154,4 +162,5 @@ GROUPS: dict[str, Callable[[Amount], Iterator[Injection]]] = {
     "mariadb": lambda amount: databases("MariaDB", amount),
     "postgresql-restore": lambda amount: restores("PostgreSQL", amount),
     "mariadb-restore": lambda amount: restores("MariaDB", amount),
+    "drills": drills,
 }

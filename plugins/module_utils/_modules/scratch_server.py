@@ -6,15 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     FILES,
@@ -36,7 +37,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._scratch.place import
     sweep,
     take,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._scratch.recorded import Recorded, ScratchServer
+from ansible_collections.vya.backupdb.plugins.module_utils._scratch.recorded import Recorded, ScratchServer, tail
 from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 
 #: Survives a boot and lies on a disk, unlike what the directory for temporary files may be.
@@ -147,8 +148,9 @@ def _started(request: Request, reader: SetReader, parent: str, purpose: str) -> 
     with removed_on_failure(place):
         place.note(stop_signal=server.stop_signal)
         connection = server.start(place, params["time_limit"])
-        version = _check_identity(request, manifest.engine, connection, place)
-        server.finish(connection, request.reporter)
+        with _with_its_log(place):
+            version = _check_identity(request, manifest.engine, connection, place)
+            server.finish(connection, request.reporter)
     return {
         "path": place.directory,
         "pid": place.record.pid,
@@ -156,6 +158,20 @@ def _started(request: Request, reader: SetReader, parent: str, purpose: str) -> 
         "server_version": version,
         "connection": {"engine": manifest.engine, **_options(connection)},
     }
+
+
+@contextlib.contextmanager
+def _with_its_log(place: Place) -> Iterator[None]:
+    """Add to a failure what the server says about it: its log is removed with the server."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except BackupError as error:
+        raise BackupError(
+            f"{error.message} The log of the throw-away server ends with: {tail(place.log)}",
+            "solve what it says; settings of it can be given in drill.settings of the instance",
+        ) from error
 
 
 def _server(recorded: Recorded) -> ScratchServer:

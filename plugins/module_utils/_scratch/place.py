@@ -116,9 +116,11 @@ class Place:
         processes.end(self.record.token, self.data, self.record.stop_signal)
         gone = self.directory
         if not gone.endswith(_GONE):
-            # From now on it is a leftover for everybody, whatever of it is removed first.
-            gone = self.directory + _GONE
-            os.rename(self.directory, gone)
+            # From now on it is a leftover for everybody, whatever of it is removed first. Where a disk does not take even that,
+            # what can be removed is removed all the same.
+            with contextlib.suppress(OSError):
+                os.rename(self.directory, gone + _GONE)
+                gone += _GONE
         _remove_tree(gone)
 
     def close(self) -> None:

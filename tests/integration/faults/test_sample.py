@@ -22,7 +22,7 @@ from tests.faults.injections import (
     inject,
     measure,
 )
-from tests.faults.operations import Fetch, Operation, Place, Prune, Push, Restore
+from tests.faults.operations import Drill, Fetch, Operation, Place, Prune, Push, Restore
 from tests.faults.plan import archiving, dumping, place
 from tests.faults.report import BEGIN, END, closing_line, table
 from tests.faults.server_faults import Proxy, network_cut, server_killed
@@ -93,6 +93,14 @@ def test_f18_servers_and_networks_that_go(where: Place) -> None:
         with place() as other:
             restore = Restore(other, "restore", standing)
             assert broken(restore, server_killed(server), "module", "send", 0.8).outcome == "failed"
+
+
+def test_f13_a_drill_that_is_killed_and_one_whose_server_is(where: Place) -> None:
+    with PostgresServer() as server:
+        standing_on(server)
+        drill = Drill(where, "drill", server, ["shop"])
+        assert broken(drill, KILLED, "module", "send").outcome == "killed"
+        assert broken(drill, PROGRAM_KILLED, "postgres", "write", 1).outcome == "failed"
 
 
 def test_the_clock_goes_back(where: Place) -> None:
