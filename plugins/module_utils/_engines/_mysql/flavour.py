@@ -131,11 +131,6 @@ class Flavour:
         """Session variables for SHOW CREATE USER: hashes that hold binary bytes come as hexadecimal."""
         return {} if self.is_mariadb else {"print_identified_with_as_hex": "1"}
 
-    @property
-    def quotes_certificates(self) -> bool:
-        """Whether SHOW CREATE USER escapes what it prints of certificates: MySQL 9.7 does not."""
-        return self.is_mariadb
-
     def split_default_roles(self, clauses: str) -> tuple[str, str]:
         """MySQL's clauses of an account without its default roles, and those, as ALTER USER takes them."""
         sections = clause_sections(clauses)

@@ -42,6 +42,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_statements
 OBJECTS_MARK = "-- Grants on tables and routines: after the databases"
 
 _HASH = re.compile(r"('(?:[^'\\]|\\.|'')*'|0x[0-9A-Fa-f]+)")
+#: What is demanded of an account's certificate, as SHOW CREATE USER says it.
+_CERTIFICATE = ("SUBJECT", "ISSUER", "CIPHER")
 _LIMITS = (
     "MAX_QUERIES_PER_HOUR",
     "MAX_UPDATES_PER_HOUR",
@@ -110,7 +112,7 @@ def _read_account(session: Session, flavour: Flavour, name: Name, is_role: bool)
     clauses = ""
     if not is_role:
         clauses = account_clauses(session.rows(f"SHOW CREATE USER {quoted(name)}")[0][0])
-        if not flavour.quotes_certificates:
+        if any(f"{word} '" in clauses for word in _CERTIFICATE):
             clauses = _with_quoted_certificates(session, name, clauses)
     shown = session.rows(f"SHOW GRANTS FOR {quoted(name)}")
     parsed = [statement for row in shown for statement in parse_account_statements(row[0])]
@@ -124,7 +126,10 @@ def _read_account(session: Session, flavour: Flavour, name: Name, is_role: bool)
 
 
 def _with_quoted_certificates(session: Session, name: Name, clauses: str) -> str:
-    """The clauses of an account with quotes and backslashes in the names of certificates escaped."""
+    """The clauses of an account with quotes and backslashes in the names of certificates escaped.
+
+    Some versions print them as they are: MySQL 9.7, MariaDB 11.8.
+    """
     (found,) = session.records(
         "SELECT x509_subject AS `subject`, x509_issuer AS `issuer`, ssl_cipher AS `cipher` FROM mysql.user "
         "WHERE user = %s AND host = %s",
