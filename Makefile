@@ -67,6 +67,10 @@ $(HOSTS)/.stamp: tests/hosts/requirements.txt .ci/venv
 	@.ci/venv $(HOSTS) -r tests/hosts/requirements.txt
 	@touch $@
 
+.PHONY: test-traps
+test-traps: venv ## Traps of recovery on pairs of servers of Debian's releases; writes docs/dr-traps.md; ARGS=postgresql-15-17 takes a pair
+	.ci/as-root $(VENV)/bin/python -m tests.traps $(ARGS)
+
 .PHONY: test-faults
 test-faults: venv programs ## Break everything on purpose and write docs/reliability.md; ARGS="--one-in 4" or ARGS=prune take a part
 	@.ci/as-root $(VENV)/bin/python -m tests.faults $(ARGS)

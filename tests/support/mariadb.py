@@ -11,14 +11,15 @@ import pwd
 import re
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pymysql
 from pymysql.constants import CLIENT
 
-from tests.support.server import Server, ServerError, account_exists, run
+from tests.support.server import LOST_PROGRAMS, Server, ServerError, account_exists, in_root, lost_root, run
 
 FAST = {
     "innodb_flush_log_at_trx_commit": "0",
@@ -28,13 +29,18 @@ FAST = {
 }
 
 
-def find_program(bin_dir: Path | None, *names: str) -> Path:
-    """The first of the programs that is in `bin_dir`, or in the search path and sbin when that is None."""
+def find_program(bin_dir: Path | None, *names: str, root: str = "") -> Path:
+    """The first of the programs that is in `bin_dir`, or in the search path and sbin when that is None.
+
+    In another root than our own these are its folders; what is returned is the path there.
+    """
     path = str(bin_dir) if bin_dir else f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/bin"
+    if root:
+        path = f"{root}/usr/sbin:{root}/usr/bin"
     for name in names:
         found = shutil.which(name, path=path)
         if found:
-            return Path(found)
+            return Path(found.removeprefix(root))
     raise ServerError(f"None of {', '.join(names)} found in {path}: install MariaDB (make packages)")
 
 
@@ -43,6 +49,7 @@ class MariaDBServer(Server):
 
     `sql()` and `connect()` use the socket as `superuser`.
 
+    lost: it stands for a server that was lost, see Server
     bin_dir: folder of mariadbd, mariadb-install-db and the clients; the search path when None
     install_args: further arguments of mariadb-install-db
     settings: written to the [mariadbd] section of `option_file`, without dashes: {"sql_mode": "ANSI"}. The port, the
@@ -56,6 +63,7 @@ class MariaDBServer(Server):
     def __init__(
         self,
         *,
+        lost: bool = False,
         bin_dir: str | os.PathLike[str] | None = None,
         account: str = "mysql",
         install_args: Sequence[str] = (),
@@ -64,11 +72,12 @@ class MariaDBServer(Server):
         directory: str | os.PathLike[str] | None = None,
         port: int | None = None,
     ) -> None:
+        root = lost_root(lost)
         folder = Path(bin_dir) if bin_dir else None
-        self.server_program = find_program(folder, "mariadbd", "mysqld")
-        self.install_program = find_program(folder, "mariadb-install-db", "mysql_install_db")
-        self.client_program = find_program(folder, "mariadb", "mysql")
-        self.version_text = run([self.server_program, "--no-defaults", "--version"]).strip()
+        self.server_program = find_program(folder, "mariadbd", "mysqld", root=root)
+        self.install_program = find_program(folder, "mariadb-install-db", "mysql_install_db", root=root)
+        self.client_program = find_program(LOST_PROGRAMS if root else folder, "mariadb", "mysql")
+        self.version_text = run(in_root(root, [self.server_program, "--no-defaults", "--version"])).strip()
         match = re.search(r"(\d+)\.(\d+)\.(\d+)-MariaDB", self.version_text)
         if match is None:
             raise ServerError(f"Not a MariaDB server: {self.version_text}")
@@ -78,7 +87,7 @@ class MariaDBServer(Server):
         if os.geteuid() == 0 and account == "mysql" and not account_exists(account):
             # the package with the server's programs alone makes no account
             account = "nobody"
-        super().__init__(account=account, settings=settings, durable=durable, directory=directory, port=port)
+        super().__init__(account=account, lost=lost, settings=settings, durable=durable, directory=directory, port=port)
         self.socket = self.socket_dir / "mysqld.sock"
         self.option_file = self.base / "my.cnf"
 
@@ -116,6 +125,17 @@ class MariaDBServer(Server):
         """The one value that a query gives."""
         ((only,),) = self.sql(statement, *parameters, database=database, **options)
         return only
+
+    @contextmanager
+    def programs(self) -> Iterator[None]:
+        """The client programs of this server's release are found first."""
+        before = os.environ.get("PATH", os.defpath)
+        try:
+            if self.root:
+                os.environ["PATH"] = f"{LOST_PROGRAMS}{os.pathsep}{before}"
+            yield
+        finally:
+            os.environ["PATH"] = before
 
     def client(self, *arguments: str, database: str | None = None, input_text: str | None = None) -> str:
         """Run the command-line client as the superuser: for dumps and DELIMITER; stops at the first error."""

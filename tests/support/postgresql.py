@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-from tests.support.server import Server, ServerError, run
+from tests.support.server import LOST_PROGRAMS, Server, ServerError, in_root, lost_root, run
 
 #: as Debian's pg_createcluster writes it
 STOCK_HBA = (
@@ -29,12 +29,12 @@ STOCK_HBA = (
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-def installed_versions() -> dict[int, Path]:
-    """Major versions of the servers on this machine and the folders of their programs, oldest first."""
+def installed_versions(root: str = "") -> dict[int, Path]:
+    """Major versions of the servers in a root and the folders of their programs there, oldest first."""
     found = {}
-    for program in Path("/usr/lib/postgresql").glob("*/bin/postgres"):
+    for program in Path(f"{root}/usr/lib/postgresql").glob("*/bin/postgres"):
         if program.parts[-3].isdecimal():
-            found[int(program.parts[-3])] = program.parent
+            found[int(program.parts[-3])] = Path("/", *program.parts[-5:-1])
     return dict(sorted(found.items()))
 
 
@@ -43,6 +43,7 @@ class PostgresServer(Server):
 
     `superuser` (named like the OS account) has the random `password`; `sql()` and `connect()` use both over TCP.
 
+    lost: it stands for a server that was lost, see Server
     version: major version; the newest that is installed when neither it nor `bin_dir` is given
     initdb_args: further arguments; the locale is C.UTF-8 and the encoding UTF8 when they do not say otherwise
     settings: written to postgresql.conf. The port, the socket and what makes tests fast stand on the command line,
@@ -60,6 +61,7 @@ class PostgresServer(Server):
     def __init__(
         self,
         *,
+        lost: bool = False,
         version: int | None = None,
         bin_dir: str | os.PathLike[str] | None = None,
         account: str = "postgres",
@@ -71,15 +73,18 @@ class PostgresServer(Server):
         directory: str | os.PathLike[str] | None = None,
         port: int | None = None,
     ) -> None:
+        root = lost_root(lost)
         if bin_dir is None:
-            versions = installed_versions()
+            versions = installed_versions(root)
             if not versions:
                 raise ServerError("No PostgreSQL server in /usr/lib/postgresql: install it (make packages)")
             if version is not None and version not in versions:
                 raise ServerError(f"No PostgreSQL {version} here, only {', '.join(map(str, versions))}")
             bin_dir = versions[version if version is not None else max(versions)]
-        self.bin_dir = Path(bin_dir)
-        text = run([self.bin_dir / "postgres", "--version"])
+        self._server_dir = Path(bin_dir)
+        #: of the client programs
+        self.bin_dir = LOST_PROGRAMS if root else self._server_dir
+        text = run(in_root(root, [self._server_dir / "postgres", "--version"]))
         match = re.search(r"\b(\d+)", text)
         if match is None:
             raise ServerError(f"Not a version: {text!r}")
@@ -90,7 +95,7 @@ class PostgresServer(Server):
         self.password = secrets.token_urlsafe(18)
         self.initdb_args = tuple(initdb_args)
         self.hba = tuple(hba)
-        super().__init__(account=account, settings=settings, durable=durable, directory=directory, port=port)
+        super().__init__(account=account, lost=lost, settings=settings, durable=durable, directory=directory, port=port)
 
     # talking to it
 
@@ -149,7 +154,7 @@ class PostgresServer(Server):
     # what Server asks for
 
     def _template_key(self) -> Sequence[str]:
-        return [str(self.bin_dir), self.version_text, self.superuser, *self.initdb_args]
+        return [str(self._server_dir), self.version_text, self.superuser, *self.initdb_args]
 
     def _initialise(self, data_dir: Path) -> None:
         # the password of the template is known to whoever copies it, and changed at the copy's first start
@@ -160,7 +165,7 @@ class PostgresServer(Server):
         locale = [] if any(word.startswith("--locale") for word in self.initdb_args) else ["--locale=C.UTF-8"]
         self._run_as_account(
             [
-                str(self.bin_dir / "initdb"),
+                str(self._server_dir / "initdb"),
                 "--pgdata",
                 str(data_dir),
                 "--username",
@@ -193,7 +198,7 @@ class PostgresServer(Server):
             **({} if self.durable else FAST),
         }
         return [
-            str(self.bin_dir / "postgres"),
+            str(self._server_dir / "postgres"),
             "-D",
             str(self.data_dir),
             *(f"--{name}={value}" for name, value in options.items() if name not in self.settings),

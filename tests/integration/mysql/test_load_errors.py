@@ -113,20 +113,20 @@ def test_m28_a_storage_engine_or_collation_that_is_absent_is_said_before_anythin
     target: MariaDBServer, tmp_path: Path
 ) -> None:
     dump = b"CREATE DATABASE a; USE a;\nCREATE TABLE t (a INT) ENGINE=ROCKSDB;\n"
-    dump += b"CREATE TABLE u (a VARCHAR(9) COLLATE utf8mb4_0900_ai_ci) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_ai_ci;\n"
+    dump += b"CREATE TABLE u (a VARCHAR(9) COLLATE utf8mb4_ja_0900_as_cs_ks) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_ja_0900_as_cs_ks;\n"
     dump += (
         b"CREATE TABLE v (a VARCHAR(9) CHARACTER SET utf8 COLLATE utf8_general_ci) ENGINE=Aria /*!80000 ENGINE=X */;\n"
     )
     dump += b"CREATE DATABASE b; USE b; CREATE TABLE w (a INT) ENGINE=Nothing;\n"
     text = refused(target, tmp_path / "dump", dump, databases=["a"], check=True)
-    assert "needs the collation utf8mb4_0900_ai_ci (table u in line 3" in text
+    assert "needs the collation utf8mb4_ja_0900_as_cs_ks (table u in line 3" in text
     assert "needs the storage engine rocksdb (table t in line 2)" in text
     assert "nothing" not in text.lower().replace("nothing was changed", "")
     assert "utf8_general_ci" not in text
 
 
 def test_m28_what_tables_need_that_are_not_chosen_forbids_nothing(target: MariaDBServer, tmp_path: Path) -> None:
-    dump = b"CREATE TABLE t (a INT);\nCREATE TABLE u (a VARCHAR(9)) COLLATE utf8mb4_0900_ai_ci;\n"
+    dump = b"CREATE TABLE t (a INT);\nCREATE TABLE u (a VARCHAR(9)) COLLATE utf8mb4_ja_0900_as_cs_ks;\n"
     load(target, tmp_path / "dump", dump, target="part", tables=["t"])
     assert "(table u in line 2)" in refused(target, tmp_path / "dump", dump, target="other", tables=["u"])
 

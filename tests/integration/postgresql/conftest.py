@@ -25,7 +25,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def filled() -> Iterator[PostgresServer]:
     """A server with the database shop; tests leave it as it is."""
-    with PostgresServer() as server:
+    with PostgresServer(lost=True) as server:
         fill(server)
         yield server
 

@@ -172,7 +172,7 @@ def test_database_without_connections_is_a_problem_unless_excluded(fresh_pg: Cal
 
 
 def test_template1_is_taken_when_somebody_put_something_in(work: Path, fresh_pg: Callable[..., PostgresServer]) -> None:
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     source.sql("CREATE DATABASE my_template IS_TEMPLATE true")
     source.sql("CREATE TABLE in_every_new_one (i integer)", database="template1")
     source.sql("CREATE TABLE precious AS SELECT 1 AS i", database="postgres")
@@ -188,7 +188,7 @@ def test_template1_is_taken_when_somebody_put_something_in(work: Path, fresh_pg:
 def test_initial_database_with_something_in_it_is_not_replaced(
     work: Path, fresh_pg: Callable[..., PostgresServer]
 ) -> None:
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     made = back_up(source, work / "initial")
     target.sql("CREATE TABLE mine AS SELECT 1")
     problems = plan_restore(target, made.reader, made.databases).problems
@@ -250,7 +250,7 @@ def test_missing_extension_is_found_before_anything_changes(backup: Backup, rebu
 def test_missing_tablespace_is_found_before_anything_changes(
     work: Path, reachable_tmp: Path, fresh_pg: Callable[..., PostgresServer]
 ) -> None:
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     place = reachable_tmp / "space"
     place.mkdir(mode=0o777)
     place.chmod(0o777)
@@ -507,7 +507,7 @@ def test_f17_no_secret_in_argument_lists_logs_and_messages(work: Path, fresh_pg:
 def test_failing_statement_with_a_password_does_not_show_it(
     work: Path, fresh_pg: Callable[..., PostgresServer]
 ) -> None:
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     source.sql("CREATE ROLE app")
     source.sql("CREATE DATABASE d")
     source.sql(

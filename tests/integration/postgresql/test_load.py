@@ -56,7 +56,7 @@ GRANT CONNECT ON DATABASE shop TO shop WITH GRANT OPTION;
 @pytest.fixture(scope="module")
 def source() -> Iterator[PostgresServer]:
     """A server with hostile content; tests leave it as it is."""
-    with PostgresServer() as server:
+    with PostgresServer(lost=True) as server:
         server.sql("CREATE ROLE shop PASSWORD 'geheim'")
         server.sql("CREATE DATABASE shop OWNER shop CONNECTION LIMIT 17")
         server.psql(database="shop", input_text=HOSTILE)
@@ -224,7 +224,7 @@ def test_transactions_of_a_dump_work(target: PostgresServer, tmp_path: Path) -> 
 def test_p01_p07_a_cluster_moves_with_its_roles(
     source: PostgresServer, fresh_pg: Callable[..., PostgresServer], tmp_path: Path
 ) -> None:
-    with PostgresServer() as cluster:
+    with PostgresServer(lost=True) as cluster:
         fill(cluster)
         cluster.sql("CREATE TABLE t AS SELECT 1 AS a")
         cluster.sql('CREATE DATABASE "a=b \'\\"')

@@ -39,7 +39,7 @@ def names(server: PostgresServer) -> list[str]:
 def test_p02_only_what_the_chosen_databases_need_is_made_or_altered(
     work: Path, fresh_pg: Callable[..., PostgresServer]
 ) -> None:
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     source.sql(ROLES)
     source.sql("CREATE DATABASE shop OWNER owner_of_shop")
     source.sql(SHOP, database="shop")

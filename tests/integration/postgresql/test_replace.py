@@ -308,7 +308,7 @@ def test_database_that_the_run_logs_in_to_is_replaced_too(standing: Standing) ->
 def test_second_run_changes_nothing_even_where_a_restored_database_is_empty(
     work: Path, fresh_pg: Callable[..., PostgresServer]
 ) -> None:
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     source.sql("CREATE DATABASE shop; ".strip("; "))
     source.sql("COMMENT ON DATABASE postgres IS 'recorded'")
     made = back_up(source, work / "twice")

@@ -87,7 +87,10 @@ def test_p02_the_servers_superuser_may_have_another_name(
     restore(server, backup.reader, backup.databases, connect=by_password)
     assert "\n".join(differences(server, backup.proof, **by_password)) == ""
     allowed = [rule.name for _difference, rule in compared(server, backup.proof, **by_password).allowed]
-    assert set(allowed) <= {"postgresql-administrator", "postgresql-connected-role", "postgresql-extension-owner"}
+    rules = {"postgresql-administrator", "postgresql-connected-role", "postgresql-extension-owner"}
+    if server.version != int(backup.reader.manifest.server_version.split(".")[0]):
+        rules |= {"postgresql-maintain", "postgresql-deparser", "postgresql-membership-options"}
+    assert set(allowed) <= rules
     assert server.value("SELECT rolsuper FROM pg_roles WHERE rolname = 'postgres'") is True
 
 
@@ -112,10 +115,14 @@ def test_p04_memberships_keep_grantor_and_options(filled: PostgresServer, rebuil
         SELECT a.roleid::regrole, a.member::regrole, a.grantor::regrole, a.admin_option FROM pg_auth_members a
          WHERE a.roleid::regrole::text !~ '^pg_' ORDER BY 1, 2
     """
+    grantor = "reporting"
+    if filled.version < 16 <= rebuilt.version:
+        # a grantor needs the right to grant since 16; before, nobody had looked
+        memberships = memberships.replace("a.grantor::regrole, ", "")
+        grantor = "postgres"
     assert rebuilt.sql(memberships) == filled.sql(memberships)
-    assert ('"App Users"', '"user@example.com"', "reporting", False) in rebuilt.sql(
-        memberships.replace("regrole", "regrole::text")
-    )
+    found = rebuilt.sql("SELECT member::regrole::text, grantor::regrole::text FROM pg_auth_members")
+    assert ('"user@example.com"', grantor) in found
 
 
 def test_p05_hidden_hashes_are_said_to_be_missing(
@@ -154,7 +161,10 @@ def test_p06_p07_properties_and_settings_follow_a_rename(backup: Backup, rebuilt
 
 
 def test_p09_encoding_collation_and_provider_are_kept(work: Path, fresh_pg: Callable[..., PostgresServer]) -> None:
-    source, target = fresh_pg(), fresh_pg(initdb_args=["--encoding=UTF8", "--locale-provider=icu", "--icu-locale=en"])
+    source, target = (
+        fresh_pg(lost=True),
+        fresh_pg(initdb_args=["--encoding=UTF8", "--locale-provider=icu", "--icu-locale=en"]),
+    )
     source.sql("CREATE DATABASE latin ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
     source.sql("CREATE DATABASE any_bytes ENCODING SQL_ASCII LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
     source.sql("CREATE DATABASE german LOCALE_PROVIDER icu ICU_LOCALE 'de-u-co-phonebk' TEMPLATE template0")
@@ -194,7 +204,7 @@ def test_p14_recorded_state_of_schema_public_wins(
 ) -> None:
     state = "SELECT nspowner::regrole::text, nspacl::text FROM pg_namespace WHERE nspname = 'public'"
     assert rebuilt.sql(state, database="shop") == filled.sql(state, database="shop")
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     for name, statement in {
         "as_before_15": "ALTER SCHEMA public OWNER TO postgres; GRANT ALL ON SCHEMA public TO PUBLIC",
         "without_public": "DROP SCHEMA public",
@@ -236,18 +246,21 @@ def test_p16_default_privileges_are_kept(rebuilt: PostgresServer) -> None:
 
 
 def test_p18_unqualified_names_are_restored_or_named(work: Path, fresh_pg: Callable[..., PostgresServer]) -> None:
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     source.sql("CREATE DATABASE good; ")
     source.sql("CREATE DATABASE bad")
     for name, path in (("good", " SET search_path = public"), ("bad", "")):
         source.sql(
             f"""
             CREATE FUNCTION helper(i integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT i + 1';
-            CREATE FUNCTION unqualified(i integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE{path}
-                AS 'BEGIN RETURN helper(i); END';
+            CREATE FUNCTION unqualified(i integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE
+                AS 'BEGIN RETURN i + 1; END';
             CREATE TABLE t (i integer CHECK (unqualified(i) > 0));
             INSERT INTO t VALUES (1);
             CREATE INDEX by_function ON t (unqualified(i));
+            -- since 17 an index on it cannot be made any more
+            CREATE OR REPLACE FUNCTION unqualified(i integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE{path}
+                AS 'BEGIN RETURN helper(i); END';
             """,
             database=name,
         )
@@ -263,15 +276,18 @@ def test_p18_unqualified_names_are_restored_or_named(work: Path, fresh_pg: Calla
 def test_p17_views_over_unqualified_functions_are_restored_or_named(
     work: Path, fresh_pg: Callable[..., PostgresServer]
 ) -> None:
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     for name, path in (("good", " SET search_path = public"), ("bad", "")):
         source.sql(f"CREATE DATABASE {name}")
         source.sql(
             f"""
             CREATE TABLE t (i integer);
             INSERT INTO t VALUES (1), (2);
-            CREATE FUNCTION total() RETURNS bigint LANGUAGE plpgsql{path} AS 'BEGIN RETURN (SELECT sum(i) FROM t); END';
+            CREATE FUNCTION total() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN 3; END';
             CREATE MATERIALIZED VIEW totals AS SELECT total() AS total;
+            -- since 17 a view over it cannot be filled any more
+            CREATE OR REPLACE FUNCTION total() RETURNS bigint LANGUAGE plpgsql{path}
+                AS 'BEGIN RETURN (SELECT sum(i) FROM t); END';
             """,
             database=name,
         )
@@ -288,14 +304,16 @@ def test_p17_views_over_unqualified_functions_are_restored_or_named(
 def test_p17_p18_what_could_be_restored_is_kept_for_inspection_and_all_that_could_not_is_named(
     work: Path, fresh_pg: Callable[..., PostgresServer]
 ) -> None:
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     source.sql("CREATE DATABASE bad")
     source.sql(
         """
         CREATE TABLE t (i integer);
         INSERT INTO t VALUES (1), (2);
-        CREATE FUNCTION total() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT sum(i) FROM t); END';
+        CREATE FUNCTION total() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN 3; END';
         CREATE MATERIALIZED VIEW totals AS SELECT total() AS total;
+        CREATE OR REPLACE FUNCTION total() RETURNS bigint LANGUAGE plpgsql
+            AS 'BEGIN RETURN (SELECT sum(i) FROM t); END';
         CREATE FUNCTION known(n integer) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN n IN (SELECT i FROM t); END';
         CREATE TABLE checked (n integer CHECK (known(n)));
         INSERT INTO checked VALUES (1);
@@ -326,7 +344,7 @@ def test_p17_p18_what_could_be_restored_is_kept_for_inspection_and_all_that_coul
 def test_p12_comments_on_extensions_and_owners_of_their_objects_survive(
     work: Path, fresh_pg: Callable[..., PostgresServer]
 ) -> None:
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     source.sql("CREATE ROLE keeper; CREATE ROLE reader")
     source.sql("CREATE DATABASE boxes OWNER keeper")
     source.sql(
@@ -404,7 +422,7 @@ def test_p26_a_sequence_that_moves_during_the_dump_is_proven_as_dumped(
 ) -> None:
     from threading import Event, Thread
 
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     source.sql("CREATE DATABASE d")
     source.sql(
         "CREATE SEQUENCE s; CREATE TABLE t AS SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 50000) g",
@@ -456,20 +474,21 @@ def test_p30_an_archive_newer_than_pg_restore_is_refused(
     assert artefact is not None
     toc = Path(reader.path(artefact)) / "toc.dat"
     data = bytearray(toc.read_bytes())
-    assert bytes(data[:7]) == b"PGDMP\x01\x0e"
-    data[6] = 16
-    toc.write_bytes(data)
-    plan = plan_restore(rebuilt, reader, {"shop": "p30"})
-    assert any("pg_restore" in text or "client programs" in text for text in plan.problems), plan.problems
-    assert any("17" in text and "15." in text and "postgresql-client-17" in text for text in plan.problems)
+    assert bytes(data[:6]) == b"PGDMP\x01"
+    if rebuilt.version < 17:
+        data[6] = 16
+        toc.write_bytes(data)
+        plan = plan_restore(rebuilt, reader, {"shop": "p30"})
+        assert any("pg_restore" in text or "client programs" in text for text in plan.problems), plan.problems
+        assert any("17" in text and "15." in text and "postgresql-client-17" in text for text in plan.problems)
     data[6] = 99
     toc.write_bytes(data)
     plan = plan_restore(rebuilt, reader, {"shop": "p30"})
     assert any("archive format 1.99" in text for text in plan.problems)
-    older = replace(reader.manifest, server_version="17.1")
-    reader.manifest = older
+    newer, own = str(rebuilt.version + 2), str(rebuilt.version)
+    reader.manifest = replace(reader.manifest, server_version=f"{newer}.1")
     plan = plan_restore(rebuilt, reader, {"shop": "p30"})
-    assert any("17" in text and "15" in text and "older version" in text for text in plan.problems)
+    assert any(newer in text and own in text and "older version" in text for text in plan.problems)
 
 
 def test_p31_a_restore_that_fails_leaves_no_database(
@@ -501,7 +520,7 @@ def test_p31_a_restore_that_fails_leaves_no_database(
 def test_p34_hostile_names_survive_backup_restore_and_rename(
     work: Path, fresh_pg: Callable[..., PostgresServer]
 ) -> None:
-    source, target = fresh_pg(), fresh_pg()
+    source, target = fresh_pg(lost=True), fresh_pg()
     for name in HOSTILE_NAMES:
         quoted = '"' + name.replace('"', '""') + '"'
         source.sql(f"CREATE DATABASE {quoted} STRATEGY file_copy")
@@ -550,12 +569,14 @@ def test_p12_privileges_on_what_the_server_and_extensions_bring_are_kept(
 ) -> None:
     source, target = fresh_pg(), fresh_pg()
     source.sql("CREATE ROLE monitor")
-    source.sql(_ON_THE_SERVERS_OWN)
+    # since 17 it has one more
+    more = "" if source.version < 17 else ", boolean"
+    source.sql(_ON_THE_SERVERS_OWN.replace("oid, oid, bigint", f"oid, oid, bigint{more}"))
     made = back_up(source, work / "own", "postgres")
     found = {item.name: item for item in made.proof.databases["postgres"] if item.kind == "changed privileges"}
     assert sorted(found) == [
         "of function pg_catalog.pg_ls_dir(pg_catalog.text)",
-        "of function public.pg_stat_statements_reset(pg_catalog.oid,pg_catalog.oid,bigint)",
+        f"of function public.pg_stat_statements_reset(pg_catalog.oid,pg_catalog.oid,bigint{more.replace(' ', '')})",
         "of type integer",
         "of view column pg_catalog.pg_shadow.usename",
         "of view pg_catalog.pg_settings",
