@@ -25,7 +25,7 @@ options:
     elements: str
     required: true
 notes:
-  - With C(--syntax-check) every pattern is taken, since there may be no inventory then.
+  - With C(--syntax-check) and C(--list-hosts), and in the first play of a playbook, nothing is known of the hosts yet. The pattern is returned then.
 """
 
 EXAMPLES = r"""
@@ -64,10 +64,10 @@ class LookupModule(Hosts):
         """
         self.set_options(var_options=variables, direct=kwargs)
         patterns = [str(term) for term in terms if term]
-        if context.CLIARGS.get("syntax"):
+        hostvars = (variables or {}).get("hostvars")
+        if context.CLIARGS.get("syntax") or hostvars is None:
             return patterns or [_GROUP]
         known = [str(host) for host in (variables or {}).get("groups", {}).get("all", ())]
-        hostvars = (variables or {}).get("hostvars", {})
         mapping = mapped(hostvars, known)[0]
         if not patterns:
             patterns = [host for host in mapping if host in known] or [_GROUP]
@@ -80,7 +80,12 @@ class LookupModule(Hosts):
                 + "".join(f"\n- {text}" for text in estate["problems"])
             )
         found = [host for turn in estate["turns"] for host in turn]
-        if hosts and not found:
+        if not hosts:
+            raise AnsibleLookupError(
+                f"--limit '{limit}' leaves none of the hosts that are to be rebuilt, which are those that fit"
+                f" {', '.join(patterns)}. What to do: name one of them."
+            )
+        if not found:
             raise AnsibleLookupError(
                 f"Of {', '.join(hosts)} none is to be rebuilt: backupdb_rebuild_from names {', '.join(mapping)}. What to do: name"
                 " clean hosts there, each with the lost one whose place it takes."

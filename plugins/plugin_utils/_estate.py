@@ -214,7 +214,9 @@ def _circle(waiting: Sequence[str], needs: Mapping[str, Sequence[str]]) -> list[
     while True:
         following = next(host for host in needs[path[-1]] if host in waiting)
         if following in path:
-            return [*path[path.index(following) :], following]
+            circle = path[path.index(following) :]
+            first = circle.index(min(circle))
+            return [*circle[first:], *circle[:first], circle[first]]
         path.append(following)
 
 

@@ -51,7 +51,8 @@ def rebuild_plan(
 
     Returns:
         For each instance a row. ``problems`` forbid the rebuild; ``todo`` says whether anything is left to restore,
-        ``select`` which databases, as patterns; ``proven`` whether nothing is left to prove either.
+        ``select`` which databases, as patterns; ``proven`` whether nothing is left to prove either; ``ready`` says in words
+        whether the instance can be rebuilt.
     """
     by_step = [by_instance(step) for step in (verified, compared, planned, planned_files)]
     rows = []
@@ -83,6 +84,7 @@ def rebuild_plan(
         row["ok"] = not row["problems"]
         row["message"] = "\n".join(row["problems"]) or None
         row["plan"] = _plan_in_words(row)
+        row["ready"] = "; ".join(row["problems"]) or ("proven already" if row["proven"] else "ready")
         rows.append(row)
     return rows
 

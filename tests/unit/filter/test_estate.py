@@ -134,7 +134,7 @@ def test_an_order_that_names_nobody_is_refused() -> None:
     [
         ({"a": "a"}, "a after a"),
         ({"a": "b", "b": "a"}, "a after b after a"),
-        ({"a": "b", "b": "c", "c": "b"}, "b after c after b"),
+        ({"a": "c", "c": "b", "b": "c"}, "b after c after b"),
     ],
 )
 def test_a_circle_is_refused_by_its_names(after: dict[str, str], circle: str) -> None:
