@@ -160,7 +160,9 @@ def test_nothing_left_to_back_up_is_an_error(filled: PostgresServer) -> None:
         used.plan_backup(BackupRequest(exclude_databases=["*"]))
 
 
-def test_database_without_connections_is_a_problem_unless_excluded(fresh_pg: Callable[..., PostgresServer]) -> None:
+def test_p33_a_database_without_connections_is_a_problem_unless_excluded(
+    fresh_pg: Callable[..., PostgresServer],
+) -> None:
     server = fresh_pg()
     server.sql("CREATE DATABASE closed ALLOW_CONNECTIONS false")
     with engine(server) as used:
@@ -171,7 +173,9 @@ def test_database_without_connections_is_a_problem_unless_excluded(fresh_pg: Cal
     assert [database.name for database in plan.databases] == ["postgres"]
 
 
-def test_template1_is_taken_when_somebody_put_something_in(work: Path, fresh_pg: Callable[..., PostgresServer]) -> None:
+def test_p33_templates_and_what_somebody_put_into_template1_are_kept(
+    work: Path, fresh_pg: Callable[..., PostgresServer]
+) -> None:
     source, target = fresh_pg(lost=True), fresh_pg()
     source.sql("CREATE DATABASE my_template IS_TEMPLATE true")
     source.sql("CREATE TABLE in_every_new_one (i integer)", database="template1")

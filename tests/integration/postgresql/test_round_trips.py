@@ -113,7 +113,7 @@ def test_roles_are_exported_with_and_without_hashes(filled: PostgresServer) -> N
     assert export.omissions == []
 
 
-def test_settings_and_rules_are_captured(fresh_pg: Callable[..., PostgresServer], work: Path) -> None:
+def test_p32_settings_and_rules_are_captured(fresh_pg: Callable[..., PostgresServer], work: Path) -> None:
     server = fresh_pg(settings={"work_mem": "5MB", "log_line_prefix": "it's %m"})
     server.sql("ALTER SYSTEM SET maintenance_work_mem = '77MB'")
     server.sql("SELECT pg_reload_conf()")

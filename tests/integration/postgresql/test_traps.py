@@ -90,6 +90,7 @@ def test_p02_the_servers_superuser_may_have_another_name(
     rules = {"postgresql-administrator", "postgresql-connected-role", "postgresql-extension-owner"}
     if server.version != int(backup.reader.manifest.server_version.split(".")[0]):
         rules |= {"postgresql-maintain", "postgresql-deparser", "postgresql-membership-options"}
+        rules |= {"postgresql-extension-version", "postgresql-subscription-options"}
     assert set(allowed) <= rules
     assert server.value("SELECT rolsuper FROM pg_roles WHERE rolname = 'postgres'") is True
 

@@ -29,6 +29,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     psycopg_error,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.finishing import Archive, Finisher
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.locales import collation_version
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import literal
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.staging import give_to
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
@@ -140,6 +141,7 @@ class Dumper:
                     objects = proof.measure(session, inventory, effort)
                     public = public_schema.described(inventory.catalog.rows(public_schema.STATE))
                     omissions = catalog_grants.not_in_dumps(inventory.catalog, name)
+                    collation = collation_version(session)
                 except psycopg_error():
                     # What stopped the dump too is told by the dump, which knows more about it.
                     _failed_early(process)
@@ -153,6 +155,7 @@ class Dumper:
             "pg_dump": self._settings.tools.version,
             "snapshot_at": moment.isoformat(timespec="seconds"),
             "public_schema": public,
+            "collation_version": collation,
             **_needs(objects, inventory.catalog.roles),
         }
         self._finisher.add(Archive(name, directory, details), workers)

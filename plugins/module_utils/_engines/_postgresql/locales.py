@@ -15,6 +15,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 if TYPE_CHECKING:
     from psycopg import Connection as Session
 
+#: The first version in which a database has a collation version.
+_FIRST_WITH_VERSIONS = 150000
 _ALWAYS_THERE = frozenset({"C", "POSIX"})
 #: The server's function that compares a locale with an encoding (src/backend/commands/dbcommands.c), since version 8.4.
 _REFUSES_ENCODINGS = "check_encoding_locale_matches"
@@ -47,6 +49,37 @@ def missing_locale(session: Session[Any], version: int, properties: Mapping[str,
         if said is not None:
             return f"the server does not accept the ICU locale {properties['locale']!r} ({said}): install a build with ICU."
     return None
+
+
+def collation_version(session: Session[Any]) -> Optional[str]:
+    """Version of the library's rules by which the session's database sorts; None if it has none, or before 15."""
+    if session.info.server_version < _FIRST_WITH_VERSIONS:
+        return None
+    query = (
+        "SELECT pg_catalog.pg_database_collation_actual_version(oid) FROM pg_catalog.pg_database"
+        " WHERE datname = pg_catalog.current_database()"
+    )
+    (version,) = session.execute(query).fetchone()
+    return None if version is None else str(version)
+
+
+def version_here(session: Session[Any], properties: Mapping[str, Any]) -> Optional[str]:
+    """The version by which a database with its recorded locale would sort on this server; None if it has none."""
+    provider = properties.get("locale_provider", "libc")
+    locale = properties["lc_collate"] if provider == "libc" else properties["locale"]
+    if provider not in ("libc", "icu") or locale in _ALWAYS_THERE:
+        return None
+    session.execute("BEGIN")
+    try:
+        session.execute(f"CREATE COLLATION pg_temp.backupdb_probe (provider = {provider}, locale = {literal(locale)})")
+        query = "SELECT pg_catalog.pg_collation_actual_version('pg_temp.backupdb_probe'::pg_catalog.regcollation)"
+        (version,) = session.execute(query).fetchone()
+    except psycopg_error():
+        # a locale that does not fit the encoding of our own database; what is missing is a matter of missing_locale
+        return None
+    finally:
+        session.execute("ROLLBACK")
+    return None if version is None else str(version)
 
 
 def _refusal(session: Session[Any], options: str) -> Optional[str]:

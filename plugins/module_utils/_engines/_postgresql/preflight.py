@@ -17,7 +17,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import (
     Server,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.locales import missing_locale
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.locales import (
+    missing_locale,
+    version_here,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.names import Names, Targets
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.parts import Selection, select
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import (
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
 
 #: Room that a database needs on the target in relation to its recorded size; a restored one is smaller or equal.
 _ROOM = 1.0
+_TIMESCALEDB = "timescaledb"
 
 
 @dataclass
@@ -262,6 +266,8 @@ class Preflight:
             trouble = missing_locale(self._session, self._server.number, properties)
             if trouble is not None:
                 yield f"The database {name!r} cannot be created: {trouble}"
+            else:
+                self._compare_collations(database)
         for tablespace in sorted(
             {properties.get("tablespace", DEFAULT_TABLESPACE), *self._details(database, "tablespaces")}
         ):
@@ -271,6 +277,16 @@ class Preflight:
                     f" tablespaces, or make a directory that belongs to the server's account, then CREATE TABLESPACE"
                     f" {tablespace} LOCATION '/that/directory'."
                 )
+
+    def _compare_collations(self, database: Database) -> None:
+        recorded = artefact_of(self._reader, database.name).details.get("collation_version")
+        here = version_here(self._session, database.properties)
+        if recorded and here and recorded != here:
+            self._found.warnings.append(
+                f"Texts of the database {database.name!r} were sorted by version {recorded} of its collation's library and"
+                f" are sorted by version {here} here. Indexes are built anew; look at partitions by ranges of texts, and"
+                " at replicas and programs that rely on an order."
+            )
 
     def _roles_in(self, database: Database) -> frozenset[str]:
         return frozenset(self._details(database, "roles"))
@@ -293,7 +309,13 @@ class Preflight:
             query = "SELECT version FROM pg_catalog.pg_available_extension_versions WHERE name = %s ORDER BY 1"
             there = [row[0] for row in self._session.execute(query, (name,))]
             used_by = ", ".join(repr(user) for user in users[:5])
-            if not there:
+            if name == _TIMESCALEDB:
+                yield (
+                    f"{used_by} has the extension {name} {version}, whose data is only whole if its own functions are called"
+                    " before and after a restore, which this collection does not do. Leave the database out and restore"
+                    " it as the extension's documentation says, with pg_restore from the files of the set."
+                )
+            elif not there:
                 yield (
                     f"The extension {name} {version}, used by {used_by}, is not installed on the server's host:"
                     f" install its package (on Debian: postgresql-{self._server.major}-{name.replace('_', '-')}, or"
