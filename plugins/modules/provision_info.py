@@ -121,6 +121,12 @@ initialise:
   type: list
   elements: str
   sample: ["--encoding=UTF8", "--lc-collate=de_DE.UTF-8", "--lc-ctype=de_DE.UTF-8", "--data-checksums"]
+components:
+  description: Components of MySQL to install, by their URNs.
+  returned: success
+  type: list
+  elements: str
+  sample: ["file://component_validate_password"]
 files:
   description: Files of the configuration, with the keys path and content. They hold no secrets.
   returned: success

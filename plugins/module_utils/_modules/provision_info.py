@@ -24,12 +24,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._request imp
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program
 from ansible_collections.vya.backupdb.plugins.module_utils._process import run as run_program
 from ansible_collections.vya.backupdb.plugins.module_utils._provision.locales import definitions, missing_locales
-from ansible_collections.vya.backupdb.plugins.module_utils._provision.mariadb import MariadbPlanner
+from ansible_collections.vya.backupdb.plugins.module_utils._provision.mariadb import MariadbPlanner, MysqlPlanner
 from ansible_collections.vya.backupdb.plugins.module_utils._provision.needs import Needs, Planner, Recorded
 from ansible_collections.vya.backupdb.plugins.module_utils._provision.postgresql import PostgresqlPlanner
 from ansible_collections.vya.backupdb.plugins.module_utils._repository import Repository
 
-_PLANNERS = {"postgresql": PostgresqlPlanner, "mariadb": MariadbPlanner}
+_PLANNERS = {"postgresql": PostgresqlPlanner, "mariadb": MariadbPlanner, "mysql": MysqlPlanner}
 
 SPEC = Spec(
     {
@@ -93,6 +93,7 @@ def _described(needs: Needs, params: Mapping[str, Any]) -> Mapping[str, Any]:
         "programs": needs.programs,
         "packages": sorted({*needs.packages, *params["packages"]}),
         "initialise": needs.initialise,
+        "components": needs.components,
         "files": [dataclasses.asdict(item) for item in needs.files],
         "left_out": [{"instance": params["instance"], **dataclasses.asdict(item)} for item in needs.left_out],
         "problems": needs.problems,

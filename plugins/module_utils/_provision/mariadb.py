@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host needs for a set of MariaDB. Private to this collection."""
+"""What a host needs for a set of MySQL or MariaDB. Private to this collection."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
@@ -27,6 +28,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._provision.needs impo
 )
 
 _HEADER = "# Written by vya.backupdb for a rebuild. Settings of your own belong into backupdb_server_settings."
+_COMPONENT = re.compile(r"file://(component_\w+)")
 _SERIES = re.compile(r"(\d+)\.(\d+)")
 #: Applied also where they were the defaults: a newer server has other ones, and what is stored depends on them.
 _FACTS = (
@@ -43,23 +45,61 @@ _FACTS = (
 _OF_THE_SERVER = frozenset(
     "basedir character_sets_dir datadir init_file innodb_data_home_dir innodb_log_group_home_dir innodb_undo_directory"
     " lc_messages_dir log_bin_basename log_bin_index log_error pid_file plugin_dir plugin_load plugin_load_add"
-    " slave_load_tmpdir socket tmpdir user version version_comment skip_grant_tables".split()
+    " slave_load_tmpdir replica_load_tmpdir socket mysqlx_socket tmpdir user version version_comment skip_grant_tables".split()
 )
 #: The same, and the operator may decide.
 _OF_THE_HOST = frozenset(
-    "general_log_file innodb_numa_interleave large_pages port server_id slow_query_log_file".split()
+    "admin_port general_log_file innodb_dedicated_server innodb_numa_interleave large_pages mysqlx_port port server_id"
+    " slow_query_log_file".split()
 )
 #: What reaches out of the server, or would do work on two servers at the same time.
 _OUTWARD = frozenset(
     {"event_scheduler", "init_connect", "init_slave", "rpl_semi_sync_master_enabled", "rpl_semi_sync_slave_enabled"}
 )
-_OUTWARD_FAMILIES = ("wsrep_", "relay_log", "report_", "gtid_", "master_", "slave_", "replicate_")
+_OUTWARD_FAMILIES = (
+    "wsrep_",
+    "relay_log",
+    "report_",
+    "gtid_",
+    "master_",
+    "slave_",
+    "source_",
+    "replica_",
+    "replicate_",
+    "group_replication_",
+    "rpl_semi_sync_source_",
+    "rpl_semi_sync_replica_",
+)
+_ADDRESSES = ("bind_address", "mysqlx_bind_address", "admin_address")
 _CERTIFICATES = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_crl")
 _DIRECTORIES = ("ssl_capath", "ssl_crlpath", "secure_file_priv", "aria_log_dir_path")
 _SYSTEM = frozenset({"mysql", "performance_schema", "sys", "test", "information_schema", "lost+found"})
 #: Part of the memory that the buffer pool may take.
 _MOST_OF_MEMORY = 0.85
 _REDACTED = "***"
+
+
+@dataclass(frozen=True)
+class Product:
+    """In what MySQL and MariaDB differ.
+
+    Args:
+        title: how it writes itself.
+        section: of an option file, that its server reads and the other product's does not.
+        example: of a series.
+        logs: whether the binary log is on unless it is switched off.
+        schedules: whether events run unless that is switched off.
+    """
+
+    title: str
+    section: str
+    example: str
+    logs: bool
+    schedules: bool
+
+
+MARIADB = Product("MariaDB", "mariadbd", "11.8", logs=False, schedules=False)
+MYSQL = Product("MySQL", "mysqld", "9.7", logs=True, schedules=True)
 
 
 class MariadbPlanner:
@@ -71,13 +111,16 @@ class MariadbPlanner:
         extra: packages that the operator names.
     """
 
+    product = MARIADB
+
     def __init__(self, recorded: Recorded, names: Mapping[str, Any], extra: Sequence[str]) -> None:
         self._recorded = recorded
         self._source = series_of(recorded.manifest.server_version)
         release = recorded.release or self._source
         if not re.fullmatch(_SERIES, release):
             raise UsageError(
-                f"{release!r} is no series of MariaDB.", "give one such as 11.8 in backupdb_server_version"
+                f"{release!r} is no series of {self.product.title}.",
+                f"give one such as {self.product.example} in backupdb_server_version",
             )
         self._places = Places(names, release)
         self._extra = extra
@@ -89,7 +132,7 @@ class MariadbPlanner:
         places = self._places
         if _number(needs.release) < _number(self._source):
             needs.problems.append(
-                f"The set is of MariaDB {self._source}, and {needs.release} is older. What to do: ask for {self._source} or"
+                f"The set is of {self.product.title} {self._source}, and {needs.release} is older. What to do: ask for {self._source} or"
                 " newer in backupdb_server_version."
             )
         known = places.by_name("plugin_packages")
@@ -112,7 +155,8 @@ class MariadbPlanner:
         if needs.installed:
             needs.problems += self._version_problems(program)
             self._configure(known_variables(program), [name for name in libraries if name not in known])
-        refuse_occupied(needs, places.one("marker"), f"a server of MariaDB in {data}")
+            self._add_components()
+        refuse_occupied(needs, places.one("marker"), f"a server of {self.product.title} in {data}")
         return needs
 
     def _version_problems(self, program: str) -> Iterator[str]:
@@ -120,7 +164,7 @@ class MariadbPlanner:
         found = re.search(r"Ver (\d+\.\d+)", said)
         if found is None or found[1] != self._needs.release:
             yield (
-                f"The packages of this host are of MariaDB {found[1] if found else '?'}, and {self._needs.release} is asked for."
+                f"The packages of this host are of {self.product.title} {found[1] if found else '?'}, and {self._needs.release} is asked for."
                 " What to do: take a host or a package source that has it, or ask for this one in backupdb_server_version."
             )
 
@@ -131,7 +175,9 @@ class MariadbPlanner:
 
     def _configure(self, known: frozenset[str], libraries: Sequence[str]) -> None:
         needs = self._needs
-        settings = Variables(self._recorded, known, f"MariaDB {needs.release}", self._plugin_prefixes())
+        settings = Variables(
+            self._recorded, known, f"{self.product.title} {needs.release}", self._plugin_prefixes(), self.product
+        )
         needs.problems += settings.problems()
         lines = settings.lines()
         directory = self._places.one("plugins_directory")
@@ -143,12 +189,28 @@ class MariadbPlanner:
                     f"The plugin {name} is not installed, and its package is not known. What to do: name its package in"
                     " backupdb_server_packages."
                 )
-        content = "".join(f"{line}\n" for line in (_HEADER, "[mariadbd]", *lines))
+        content = "".join(f"{line}\n" for line in (_HEADER, f"[{self.product.section}]", *lines))
         needs.files.append(ConfigFile(self._places.one("configuration"), content))
         needs.left_out += settings.left_out
 
+    def _add_components(self) -> None:
+        """MySQL's components, which no option file can load."""
+        needs = self._needs
+        directory = self._places.one("plugins_directory")
+        for urn in self._recorded.settings.get("components") or ():
+            found = _COMPONENT.fullmatch(str(urn))
+            if found is not None and os.path.isfile(os.path.join(directory, f"{found[1]}.so")):
+                needs.components.append(found[0])
+            elif not self._extra:
+                needs.problems.append(
+                    f"The component {urn} is not installed, and its package is not known. What to do: name its package in"
+                    " backupdb_server_packages."
+                )
+
     def _plugin_prefixes(self) -> tuple[str, ...]:
-        return tuple(f"{str(item['name']).lower()}_" for item in self._recorded.settings.get("plugins") or ())
+        plugins = tuple(f"{str(item['name']).lower()}_" for item in self._recorded.settings.get("plugins") or ())
+        found = (_COMPONENT.fullmatch(str(urn)) for urn in self._recorded.settings.get("components") or ())
+        return plugins + tuple(f"{match[1][len('component_') :]}." for match in found if match is not None)
 
 
 class Variables:
@@ -159,9 +221,17 @@ class Variables:
         known: names of the options that the server knows.
         title: the server, for messages.
         of_plugins: how variables of plugins begin.
+        product: MySQL or MariaDB.
     """
 
-    def __init__(self, recorded: Recorded, known: frozenset[str], title: str, of_plugins: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        recorded: Recorded,
+        known: frozenset[str],
+        title: str,
+        of_plugins: tuple[str, ...],
+        product: Product = MARIADB,
+    ) -> None:
         self._recorded = recorded
         self._known = known
         self._title = title
@@ -172,15 +242,21 @@ class Variables:
         for name in _FACTS:
             if recorded.facts.get(name) is not None:
                 self._values[name] = str(recorded.facts[name])
-        if str(recorded.facts.get("log_bin")).upper() in ("ON", "1"):
+        logs = str(recorded.facts.get("log_bin", self._values.get("log_bin"))).upper()
+        if logs in ("ON", "1", "OFF", "0"):
             # The server does not call it configured, since its option is the name of files.
-            self._values["log_bin"] = "ON"
+            self._values.pop("log_bin", None)
+            if (logs in ("ON", "1")) != product.logs:
+                self._values["skip_log_bin" if product.logs else "log_bin"] = "ON"
+        if product.schedules:
+            self._values["event_scheduler"] = "ON" if recorded.facts.get("event_scheduler", "ON") == "ON" else None
         zone = self._values.pop("time_zone", None)
         if zone is not None:
             # the option has another name than the variable
             self._values["default_time_zone"] = zone
         #: recorded variables that are not applied
         self.left_out: list[LeftOut] = []
+        self._product = product
 
     def lines(self) -> list[str]:
         """The variables that apply, as lines of an option file; fills :attr:`left_out`."""
@@ -190,12 +266,18 @@ class Variables:
                 continue
             reason = self._against(name, value)
             if reason is None:
-                values[name if name in self._known else f"loose_{name}"] = value
+                values[name if name in (*self._known, "skip_log_bin") else f"loose_{name}"] = value
             else:
                 self.left_out.append(LeftOut(name, reason))
         values.update({name: as_text(value) for name, value in self._chosen.items() if value is not None})
-        # Its value is the name of files, which the server chooses by itself.
-        return [name if name == "log_bin" else f"{name} = {_quoted(value)}" for name, value in values.items()]
+        if self._product.schedules and "event_scheduler" not in self._chosen:
+            # otherwise events would run as soon as they are restored
+            values["event_scheduler"] = "OFF"
+        # The value is the name of files, which the server chooses by itself.
+        return [
+            name if name in ("log_bin", "skip_log_bin") else f"{name} = {_quoted(value)}"
+            for name, value in values.items()
+        ]
 
     def problems(self) -> Iterator[str]:
         """What is wrong with the settings of the operator."""
@@ -215,25 +297,29 @@ class Variables:
             return "it would work beside the lost server: set it after fencing"
         if value == _REDACTED:
             return "its value is a secret, which is not recorded"
-        if name not in self._known and not name.startswith(self._of_plugins):
+        if name not in self._known and name != "skip_log_bin" and not name.startswith(self._of_plugins):
             return f"{self._title} does not know it as an option"
         if not one_line(value):
             return "its value is not one line"
         return self._unfit(name, value)
 
     def _unfit(self, name: str, value: str) -> Optional[str]:
-        if name == "bind_address" and not listens_anywhere(value.split(",")):
+        if name in _ADDRESSES and value and not listens_anywhere(value.split(",")):
             return "it names addresses of the lost host"
         if name in _CERTIFICATES and missing_files([value]):
             return "there is no such file on this host"
         if name in _DIRECTORIES and value and not os.path.isdir(value):
             return "there is no such directory on this host"
-        if name == "log_bin" and value.upper() in ("OFF", "0"):
-            return "it is off by default"
         most = self._recorded.memory * _MOST_OF_MEMORY
         if name == "innodb_buffer_pool_size" and value.isdecimal() and int(value) > most:
             return "this host has too little memory for it"
         return None
+
+
+class MysqlPlanner(MariadbPlanner):
+    """The same for MySQL."""
+
+    product = MYSQL
 
 
 def series_of(version: str) -> str:

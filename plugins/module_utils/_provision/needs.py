@@ -97,6 +97,7 @@ class Needs:
         packages: all other packages.
         locales: of the operating system, as recorded.
         initialise: options for making the cluster.
+        components: URNs of MySQL's components, to be installed by a statement.
         files: configuration; empty as long as the server's programs are not there to say what they know.
         left_out: recorded settings and rules that are not applied.
         problems: what forbids it, each with what to do.
@@ -113,6 +114,7 @@ class Needs:
     packages: list[str] = field(default_factory=list)
     locales: list[str] = field(default_factory=list)
     initialise: list[str] = field(default_factory=list)
+    components: list[str] = field(default_factory=list)
     files: list[ConfigFile] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)

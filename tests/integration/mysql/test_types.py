@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.mysql.conftest import Journey
 from tests.support.mariadb import MariaDBServer
 
@@ -157,5 +159,17 @@ def test_m29_content_of_any_bytes_never_ends_a_table(
         database="noise",
     )
     journey.dump(source, "noise")
+    journey.restore(target)
+    assert journey.differences(target) == []
+
+
+def test_collations_that_the_server_lists_under_a_shorter_name_are_known(
+    source: MariaDBServer, target: MariaDBServer, journey: Journey
+) -> None:
+    if source.version < (10, 10):
+        pytest.skip("no uca1400 before MariaDB 10.10")
+    source.sql("CREATE DATABASE modern COLLATE utf8mb4_uca1400_ai_ci")
+    source.sql("CREATE TABLE modern.t (a VARCHAR(9) COLLATE utf8mb4_uca1400_as_cs)")
+    journey.dump(source)
     journey.restore(target)
     assert journey.differences(target) == []

@@ -9,7 +9,10 @@ from __future__ import annotations
 import threading
 
 import pytest
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.accounts_restore import regrant
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.accounts_restore import (
+    plan_accounts,
+    regrant,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import Column, Definition, Table
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     _quote_option,
@@ -28,11 +31,16 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows 
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import shadow_name
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.snapshot import Splitter
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import complete_clauses, mask_login
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import (
+    Account,
+    complete_clauses,
+    existence_statements,
+    mask_login,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.workers import work_off
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
-from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import parse_account_statement
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import Name, parse_account_statement
 
 MARIADB = flavour_of("10.11.6-MariaDB-0+deb12u1-log")
 MYSQL = flavour_of("9.1.0")
@@ -225,3 +233,53 @@ def test_every_item_is_worked_off() -> None:
     work_off(list(range(50)), [work] * 4)
     work_off([], [work])
     assert sorted(done) == list(range(50))
+
+
+LIKE_ROLE = "IDENTIFIED WITH 'caching_sha2_password' REQUIRE NONE PASSWORD EXPIRE ACCOUNT LOCK PASSWORD HISTORY DEFAULT"
+
+
+@pytest.mark.parametrize(
+    ("clauses", "first"),
+    [
+        (LIKE_ROLE, "CREATE ROLE IF NOT EXISTS `r`@`%`"),
+        (LIKE_ROLE.replace("password' ", "password' AS 0x24 "), "CREATE USER IF NOT EXISTS `r`@`%` IDENTIFIED"),
+        (LIKE_ROLE.replace("EXPIRE ", "EXPIRE DEFAULT "), "CREATE USER IF NOT EXISTS `r`@`%` IDENTIFIED"),
+        (LIKE_ROLE.replace(" LOCK", " UNLOCK"), "CREATE USER IF NOT EXISTS `r`@`%` IDENTIFIED"),
+    ],
+)
+def test_roles_of_mysql_are_made_as_roles(clauses: str, first: str) -> None:
+    created, altered = existence_statements(Account(Name("r", "%"), False, clauses), MYSQL)
+    assert created.startswith(first)
+    assert altered == f"ALTER USER `r`@`%` {clauses}"
+
+
+def test_rules_for_passwords_do_not_forbid_roles_of_mysql() -> None:
+    role = Account(Name("r", "%"), False, LIKE_ROLE)
+    recorded = [parse_account_statement(text) for text in existence_statements(role, MYSQL)]
+    root = Name("root", "localhost")
+    new = plan_accounts(recorded, [], MYSQL, root, {})
+    assert [item.text for item in new.statements] == [
+        "CREATE ROLE IF NOT EXISTS `r`@`%`",
+        "ALTER USER `r`@`%` REQUIRE NONE PASSWORD EXPIRE ACCOUNT LOCK PASSWORD HISTORY DEFAULT",
+    ]
+    # nobody becomes a member by making it
+    assert new.revoked == ()
+    assert plan_accounts(recorded, [role], MYSQL, root, {}).statements == ()
+    other = Account(Name("r", "%"), False, LIKE_ROLE.replace("password' ", "password' AS 0x24 "))
+    (back,) = plan_accounts(recorded, [other], MYSQL, root, {}).statements
+    assert back.text == f"ALTER USER `r`@`%` {LIKE_ROLE}"
+
+
+def test_invisible_keys_of_mysql_are_shown_and_never_made() -> None:
+    assert flavour_of("9.7.4").session["show_gipk_in_create_table_and_information_schema"] == "1"
+    assert flavour_of("9.7.4").load_session["sql_generate_invisible_primary_key"] == "0"
+    assert any("show_gipk" in option for option in flavour_of("9.7.4").dump_options)
+    assert not any("gipk" in name for name in flavour_of("8.0.29").session)
+
+
+def test_mysql_hashes_without_md5() -> None:
+    table = Table("t", "", "InnoDB", (Column("b", "blob", "blob", True), Column("v", "vector", "vector(3)", True)))
+    digest = digest_query("d", table, flavour_of("9.7.4"))
+    assert "MD5" not in digest and "SHA2(CAST(`b` AS BINARY), 256)" in digest
+    assert "MD5(CAST(`b` AS BINARY))" in digest_query("d", table, MARIADB)
+    assert "IFNULL(CAST(`v` AS BINARY), 'null')" in select_rows("d", table, flavour_of("9.7.4"), "null")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host needs for a set of MariaDB."""
+"""What a host needs for a set of MySQL or MariaDB."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
-from ansible_collections.vya.backupdb.plugins.module_utils._provision.mariadb import MariadbPlanner, Variables
+from ansible_collections.vya.backupdb.plugins.module_utils._provision.mariadb import (
+    MYSQL,
+    MariadbPlanner,
+    MysqlPlanner,
+    Variables,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._provision.needs import Needs
 
 from tests.unit.provision.sets import recorded
@@ -145,3 +150,58 @@ def test_our_own_server_is_gone_on_with(names: dict[str, Any]) -> None:
     marker.touch()
     found = needs(names)
     assert (found.problems, found.initialised, found.holds_data) == ([], True, True)
+
+
+def mysql_lines(facts: dict[str, Any], settings: dict[str, Any] | None = None) -> tuple[list[str], dict[str, str]]:
+    item = recorded("mysql", "9.7.4", {}, facts, chosen=settings or {})
+    found = Variables(item, KNOWN, "MySQL 9.7", (), MYSQL)
+    lines = found.lines()
+    return lines, {item.name: item.reason for item in found.left_out}
+
+
+def test_events_of_mysql_do_not_run_before_the_operator_says_so() -> None:
+    lines, left_out = mysql_lines({"event_scheduler": "ON"})
+    assert lines == ['event_scheduler = "OFF"']
+    assert "after fencing" in left_out["event_scheduler"]
+    assert mysql_lines({"event_scheduler": "OFF"}) == (['event_scheduler = "OFF"'], {})
+    assert mysql_lines({"event_scheduler": "ON"}, {"event_scheduler": True}) == (['event_scheduler = "on"'], {})
+
+
+def test_the_binary_log_of_mysql_is_on_unless_it_was_off() -> None:
+    assert mysql_lines({"log_bin": "ON", "event_scheduler": "OFF"})[0] == ['event_scheduler = "OFF"']
+    assert mysql_lines({"log_bin": "OFF", "event_scheduler": "OFF"})[0] == ["skip_log_bin", 'event_scheduler = "OFF"']
+
+
+@pytest.mark.parametrize(("there", "problems"), [(True, 0), (False, 1)])
+def test_components_of_mysql_are_installed_where_their_library_is(tmp_path: Path, there: bool, problems: int) -> None:
+    program = tmp_path / "mysqld"
+    program.write_text(
+        "#!/bin/sh\necho 'mysqld  Ver 9.7.4-2 for Linux'\necho '-------------------- -----'\necho 'max-connections  151'\n"
+    )
+    program.chmod(0o755)
+    if there:
+        (tmp_path / "component_validate_password.so").touch()
+    names = {
+        **NAMES["mysql"],
+        "program": str(program),
+        "plugins_directory": str(tmp_path),
+        "data_directory": str(tmp_path / "none"),
+        "marker": str(tmp_path / "marker"),
+    }
+    settings = {
+        "components": ["file://component_validate_password"],
+        "plugins": [{"name": "auth_socket", "library": "auth_socket.so"}],
+        "variables": {"max_connections": {"value": "5"}, "validate_password.length": {"value": "9"}},
+    }
+    found = MysqlPlanner(recorded("mysql", "9.7.4", settings, {"event_scheduler": "OFF"}), names, ()).needs()
+    assert len(found.problems) == problems
+    assert found.components == (["file://component_validate_password"] if there else [])
+    (file,) = found.files
+    assert file.path == "/etc/mysql/mysql.conf.d/zz-backupdb.cnf"
+    assert file.content.splitlines()[1:] == [
+        "[mysqld]",
+        'max_connections = "5"',
+        'loose_validate_password.length = "9"',
+        'event_scheduler = "OFF"',
+    ]
+    assert "mysql-server" in found.packages

@@ -37,6 +37,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts i
     ROLE,
     AccountStatement,
     Name,
+    clause_sections,
     parse_account_statement,
 )
 
@@ -93,6 +94,8 @@ def plan_accounts(
     """
     recorded = [moved for statement in recorded for moved in _moved(statement, databases)]
     there = {account.name: account for account in present}
+    roles = {item.grantee for item in recorded if item.level == CREATE_ROLE and item.grantee.host is not None}
+    recorded = [_without_login(item) if item.grantee in roles - set(there) else item for item in recorded]
     have = {
         _key(statement)
         for account in present
@@ -113,7 +116,8 @@ def plan_accounts(
         chosen += wanted
     order = {id(statement): index for index, statement in enumerate(recorded)}
     chosen.sort(key=lambda statement: order[id(statement)])
-    created = {statement.grantee for statement in chosen if statement.level == CREATE_ROLE}
+    # MySQL's roles, which have a host, are not given to whoever makes them.
+    created = {item.grantee for item in chosen if item.level == CREATE_ROLE and item.grantee.host is None}
     kept = {statement.other for statement in recorded if statement.level == ROLE and statement.grantee == in_use}
     return AccountPlan(
         tuple(sorted(actions)),
@@ -123,16 +127,25 @@ def plan_accounts(
     )
 
 
+def _without_login(statement: AccountStatement) -> AccountStatement:
+    """An alteration of a user without a password that CREATE ROLE has just made: rules for passwords would refuse it."""
+    if statement.level != ALTER_USER:
+        return statement
+    login = clause_sections(statement.text).get("IDENTIFIED", "")
+    return replace(statement, text=statement.text.replace(f"{login} ", "", 1))
+
+
 def _wanted(
-    statements: Iterable[AccountStatement], account: Optional[Account], have: set[tuple[object, ...]], in_use: bool
+    statements: Sequence[AccountStatement], account: Optional[Account], have: set[tuple[object, ...]], in_use: bool
 ) -> list[AccountStatement]:
     wanted = []
+    made_as_role = any(item.level == CREATE_ROLE and item.grantee.host is not None for item in statements)
     for statement in statements:
         if _key(statement) in have:
             continue
         if statement.level in (CREATE_USER, CREATE_ROLE) and account is not None:
             continue
-        if statement.level == ALTER_USER and (account is None or in_use):
+        if statement.level == ALTER_USER and ((account is None and not made_as_role) or in_use):
             # CREATE USER says the same of a new account.
             continue
         wanted.append(statement)

@@ -17,7 +17,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catal
     broken_views,
     read_catalogs,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server, explaining
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.dump import (
     DumpedTable,
     TableDumper,
@@ -66,6 +66,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_create_tab
 
 FORMAT = "mysql_tables"
 _FIXED_BYTES = 16 << 20
+_COLUMNS_TOLD = 10
 
 
 def plan_backup(server: Server, request: BackupRequest) -> BackupPlan:
@@ -84,6 +85,7 @@ def plan_backup(server: Server, request: BackupRequest) -> BackupPlan:
     if not info.missing_privileges:
         problems += _cut_off(server, chosen)
         problems += _view_problems(server, chosen)
+        problems += _library_problems(server, chosen)
         warnings += _missing_definers(server, chosen)
     return BackupPlan(
         info,
@@ -115,6 +117,24 @@ def _view_problems(server: Server, databases: Sequence[Database]) -> list[str]:
                     f"View {database.name}.{name} cannot be read: {reason}. Repair it, drop it, or exclude the database."
                 )
     return problems
+
+
+def _library_problems(server: Server, databases: Sequence[Database]) -> list[str]:
+    """MySQL's libraries for routines in JavaScript: their text, in quotes of its own, is not understood here."""
+    if not server.flavour.has_libraries:
+        return []
+    found: dict[str, list[str]] = {}
+    with server.session() as session, explaining("looking for libraries"):
+        for database, name in session.rows(
+            "SELECT library_schema, library_name FROM information_schema.libraries ORDER BY 1, 2"
+        ):
+            found.setdefault(database, []).append(name)
+    return [
+        f"Database {item.name} holds libraries ({', '.join(found[item.name][:10])}), which cannot be taken along: drop them and "
+        "keep their text elsewhere, or exclude the database."
+        for item in databases
+        if item.name in found
+    ]
 
 
 def _missing_definers(server: Server, databases: Sequence[Database]) -> list[str]:
@@ -326,6 +346,16 @@ def _not_carried(settings: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def _collated(catalog: Catalog) -> dict[str, list[str]]:
+    """Some of the columns of each collation, for whoever has to change them."""
+    found: dict[str, list[str]] = {}
+    for table in catalog.tables:
+        for column in table.columns:
+            if column.collation and len(found.setdefault(column.collation, [])) < _COLUMNS_TOLD:
+                found[column.collation].append(f"{table.name}.{column.name}")
+    return found
+
+
 def _details(catalog: Catalog, parts: Sequence[str], tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     def names(*kinds: str) -> list[str]:
         return [item.name for item in catalog.of_kind(*kinds)]
@@ -344,6 +374,7 @@ def _details(catalog: Catalog, parts: Sequence[str], tables: Sequence[Mapping[st
         "events": names("event"),
         "definers": definers,
         "collations": sorted({c.collation for table in catalog.tables for c in table.columns if c.collation}),
+        "collated": _collated(catalog),
         "sequence_defaults": any(
             split_sequence_default(column.text)[1]
             for table in catalog.tables

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -15,6 +16,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     Server,
     Session,
     driver_errors,
+    error_number,
     error_text,
     explaining,
     qualified,
@@ -38,6 +40,9 @@ TRANSACTIONAL = frozenset(("InnoDB", "RocksDB", "ROCKSDB", "TokuDB"))
 
 #: Engines that hold no rows of their own: their rows are elsewhere, or nowhere.
 WITHOUT_ROWS = frozenset(("MRG_MyISAM", "MRG_MYISAM", "BLACKHOLE", "FEDERATED", "CONNECT", "SPIDER", "SPHINX"))
+
+_WORD = re.compile(r"\w+")
+_UNKNOWN_COLLATION = 1273
 
 _NO_ROUTINE = "grant SELECT ON *.* (with mysql.*) or SHOW CREATE ROUTINE to the login"
 
@@ -319,6 +324,18 @@ def _events(session: Session, database: str) -> list[Definition]:
             )
         )
     return found
+
+
+def knows_collation(session: Session, name: str) -> bool:
+    """Whether a server knows a collation: itself is asked, for it also knows aliases, and lists some under shorter names."""
+    if not _WORD.fullmatch(name):
+        return False
+    try:
+        session.execute(f"DO _utf8mb4'' COLLATE {name}")
+    except driver_errors() as error:
+        # One of another character set is refused for that: it is known.
+        return error_number(error) != _UNKNOWN_COLLATION
+    return True
 
 
 def broken_views(session: Session, database: str) -> dict[str, str]:

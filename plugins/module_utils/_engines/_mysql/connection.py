@@ -286,7 +286,7 @@ class Server:
             raw = self._connect(database, local_infile)
         session = Session(raw)
         try:
-            with explaining("setting up the session"):
+            with explaining("setting up the session", "on MySQL grant SESSION_VARIABLES_ADMIN to the login"):
                 self._prepare(session, settings)
         except BackupError:
             session.close()
@@ -297,6 +297,10 @@ class Server:
         if self._flavour is None:
             self._flavour = flavour_of(str(session.value("SELECT VERSION()")))
         values = {**_SESSION, **self._flavour.session, **settings}
+        restricted = self._flavour.restricted.intersection(values)
+        if restricted:
+            (current,) = session.records("SELECT " + ", ".join(f"@@SESSION.{name} AS {name}" for name in restricted))
+            values = {name: value for name, value in values.items() if str(current.get(name)) != value}
         session.execute("SET SESSION " + ", ".join(f"{name} = {value}" for name, value in values.items()))
 
     def _connect(self, database: Optional[str], local_infile: bool) -> Any:

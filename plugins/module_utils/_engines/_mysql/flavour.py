@@ -26,10 +26,23 @@ SYSTEM_DATABASES = frozenset(("information_schema", "performance_schema", "mysql
 #: Oldest servers that this engine was written for.
 _OLDEST = {MARIADB: (10, 4), MYSQL: (8, 0)}
 
+#: The first MySQL that gives tables primary keys of its own, and can hide them.
+_INVISIBLE_KEYS = (8, 0, 30)
+_SHOWN_KEYS = "show_gipk_in_create_table_and_information_schema"
+
 #: The last one is of the packages of Debian and Ubuntu, and its password, if it has one, lies on the host.
 _MYSQL_ACCOUNTS = ("mysql.sys", "mysql.session", "mysql.infoschema", "debian-sys-maint")
 
-_TITLES = {MARIADB: "MariaDB", MYSQL: "MySQL"}
+TITLES = {MARIADB: "MariaDB", MYSQL: "MySQL"}
+
+
+#: Types of columns that only one product has.
+OWN_TYPES = {MARIADB: ("inet4", "inet6", "uuid", "xmltype"), MYSQL: ()}
+
+_OLD_LOGIN = (
+    "Give these accounts new passwords where they come from (ALTER USER … IDENTIFIED WITH caching_sha2_password BY …), or restore "
+    "without accounts (roles: none) and make them anew"
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,7 @@ class Flavour:
     @property
     def title(self) -> str:
         """How the product writes itself."""
-        return _TITLES[self.name]
+        return TITLES[self.name]
 
     @property
     def is_mariadb(self) -> bool:
@@ -99,6 +112,11 @@ class Flavour:
         return f"MD5({expression})" if self.is_mariadb else f"SHA2({expression}, 256)"
 
     @property
+    def has_libraries(self) -> bool:
+        """Whether databases can hold libraries for routines in other languages."""
+        return not self.is_mariadb and self.number >= (9, 2)
+
+    @property
     def client_raw_options(self) -> tuple[str, ...]:
         """Options with which the client prints binary columns as they are."""
         return () if self.is_mariadb else ("--skip-binary-as-hex",)
@@ -117,12 +135,21 @@ class Flavour:
             values["check_constraint_checks"] = "0"
             if self.keeps_history:
                 values["system_versioning_insert_history"] = "1"
+        elif self.number >= _INVISIBLE_KEYS:
+            # A table without a primary key stays one.
+            values["sql_generate_invisible_primary_key"] = "0"
+            values["sql_require_primary_key"] = "0"
         return values
 
     @property
     def dump_options(self) -> tuple[str, ...]:
         """Options of the dump program that only one product knows."""
-        return () if self.is_mariadb else ("--set-gtid-purged=OFF", "--column-statistics=0")
+        if self.is_mariadb:
+            return ()
+        options = ("--set-gtid-purged=OFF", "--column-statistics=0")
+        if self.number >= (8, 4):
+            options += (f"--init-command=SET SESSION {_SHOWN_KEYS}=1",)
+        return options
 
     # accounts
 
@@ -130,6 +157,28 @@ class Flavour:
     def user_session(self) -> Mapping[str, str]:
         """Session variables for SHOW CREATE USER: hashes that hold binary bytes come as hexadecimal."""
         return {} if self.is_mariadb else {"print_identified_with_as_hex": "1"}
+
+    def is_like_role(self, clauses: Mapping[str, str]) -> bool:
+        """Whether MySQL's CREATE ROLE makes such an account: without a password, expired and locked."""
+        return not self.is_mariadb and (
+            clauses.get("IDENTIFIED") == "IDENTIFIED WITH 'caching_sha2_password'"
+            and clauses.get("PASSWORD EXPIRE") == "PASSWORD EXPIRE"
+            and clauses.get("ACCOUNT") == "ACCOUNT LOCK"
+        )
+
+    @property
+    def restricted(self) -> frozenset[str]:
+        """Session variables that want a privilege, even for the value that they have."""
+        if self.is_mariadb:
+            return frozenset()
+        return frozenset(
+            ("innodb_strict_mode", "max_error_count", "sql_generate_invisible_primary_key", "sql_require_primary_key")
+        )
+
+    @property
+    def removed_plugins(self) -> Mapping[str, str]:
+        """Authentication plugins that are not there any more, with what to do."""
+        return {"mysql_native_password": _OLD_LOGIN} if not self.is_mariadb and self.number >= (9, 0) else {}
 
     def split_default_roles(self, clauses: str) -> tuple[str, str]:
         """MySQL's clauses of an account without its default roles, and those, as ALTER USER takes them."""
@@ -181,11 +230,14 @@ def flavour_of(version: str) -> Flavour:
             dumpers=("mariadb-dump", "mysqldump"),
             system_accounts=frozenset((("mariadb.sys", "localhost"),)),
         )
+    session = {"max_execution_time": "0", "information_schema_stats_expiry": "0"}
+    if number >= _INVISIBLE_KEYS:
+        session[_SHOWN_KEYS] = "1"
     return Flavour(
         MYSQL,
         version,
         number,
-        session={"max_execution_time": "0", "information_schema_stats_expiry": "0"},
+        session=session,
         clients=("mysql",),
         dumpers=("mysqldump",),
         system_accounts=frozenset((name, "localhost") for name in _MYSQL_ACCOUNTS),

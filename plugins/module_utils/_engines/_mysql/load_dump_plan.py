@@ -13,6 +13,7 @@ from typing import Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.accounts_restore import (
     AccountPlan,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import knows_collation
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Server,
     Session,
@@ -81,7 +82,7 @@ _NEEDED: Mapping[str, str] = {
     "EVENT": "to make events",
 }
 _FOR_ROLES: Mapping[str, str] = {"CREATE USER": "to make accounts"}
-_UNKNOWN_COLLATION, _UNKNOWN_CHARSET = 1273, 1115
+_UNKNOWN_CHARSET = 1115
 _ENGINE_ALIASES = {"merge": "mrg_myisam", "heap": "memory", "innobase": "innodb", "ndb": "ndbcluster"}
 _TOLD = 20
 
@@ -328,17 +329,13 @@ def _unsaid(session: Session, source: DumpSource, names: Mapping[str, str]) -> I
 
 def _known(session: Session, sort: str, name: str) -> bool:
     """Whether a server knows a character set or collation: itself is asked, for it also knows aliases."""
+    if sort == COLLATION:
+        return knows_collation(session, name)
     if sort == CHARSET:
-        question, unknown = f"DO CONVERT('' USING {name})", _UNKNOWN_CHARSET
-    elif sort == COLLATION:
-        question, unknown = f"DO _utf8mb4'' COLLATE {name}", _UNKNOWN_COLLATION
-    else:
-        return True
-    try:
-        session.execute(question)
-    except driver_errors() as error:
-        # One of another character set is refused for that: it is known.
-        return error_number(error) != unknown
+        try:
+            session.execute(f"DO CONVERT('' USING {name})")
+        except driver_errors() as error:
+            return error_number(error) != _UNKNOWN_CHARSET
     return True
 
 

@@ -15,13 +15,18 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.accou
     AccountPlan,
     plan_accounts,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import knows_collation
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Server,
     Session,
     explaining,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.fencing import shut_out
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import SYSTEM_DATABASES
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import (
+    OWN_TYPES,
+    SYSTEM_DATABASES,
+    TITLES,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import (
     global_privileges,
     inspect,
@@ -114,8 +119,11 @@ def plan_restore(server: Server, request: RestoreRequest, reader: ArtefactReader
         privileges = global_privileges(session)
         wanted = {**_FOR_RESTORE, **(_FOR_ROLES if request.roles != NONE else {})}
         problems += missing(privileges, wanted)
+        problems += _variables_problem(server, privileges)
         problems += _engine_problems(session, manifest, chosen)
         problems += _collation_problems(session, manifest, chosen)
+        if manifest.flavour != server.flavour.name:
+            problems += _foreign_problems(manifest, chosen)
         in_use = account_in_use(session)
         enable, problem = local_infile_problem(info, privileges)
         problems += problem
@@ -240,24 +248,55 @@ def _engine_problems(session: Session, manifest: Manifest, chosen: Iterable[str]
 
 
 def _collation_problems(session: Session, manifest: Manifest, chosen: Iterable[str]) -> list[str]:
-    with explaining("listing the collations"):
-        there = {row[0] for row in session.rows("SHOW COLLATION")}
-        # MariaDB 10.10 and newer list some without their character set; the whole names are here.
-        pairs = session.records("SELECT * FROM information_schema.collation_character_set_applicability")
-        there |= {pair["full_collation_name"] for pair in pairs if "full_collation_name" in pair}
     problems = []
+    known: dict[str, bool] = {}
     for name in chosen:
         database = manifest.database(name)
-        wanted = set(_artefact(manifest, name).details.get("collations", ()))
+        details = _artefact(manifest, name).details
+        wanted = set(details.get("collations", ()))
         if database is not None and database.properties.get("collation"):
             wanted.add(database.properties["collation"])
-        lacking = sorted(wanted - there)
+        with explaining("asking for collations"):
+            known.update({item: knows_collation(session, item) for item in sorted(wanted - set(known))})
+        lacking = [item for item in sorted(wanted) if not known[item]]
         if lacking:
+            of = details.get("collated", {})
+            said = [f"{item} ({', '.join(of[item])})" if of.get(item) else item for item in lacking]
             problems.append(
-                f"Database {name} uses collations that this server does not know: {', '.join(lacking)}. "
+                f"Database {name} uses collations that this server does not know: {', '.join(said)}. "
                 "Restore to a server that knows them."
             )
     return problems
+
+
+def _variables_problem(server: Server, privileges: set[str]) -> list[str]:
+    if not server.flavour.restricted or privileges & {"SUPER", "SYSTEM_VARIABLES_ADMIN", "SESSION_VARIABLES_ADMIN"}:
+        return []
+    return missing(privileges, {"SESSION_VARIABLES_ADMIN": "to load rows under the settings that they need"}, False)
+
+
+def _foreign_problems(manifest: Manifest, chosen: Iterable[str]) -> Iterable[str]:
+    """What of a set only the product that it is of has: of no use elsewhere, whatever reads it."""
+    for name in chosen:
+        details = _artefact(manifest, name).details
+        tables = details.get("tables", ())
+        routines = details.get("routines", ())
+        own = {
+            "sequences": details.get("sequences", ()),
+            "system-versioned tables": [item["name"] for item in tables if item.get("versioned")],
+            "packages": [item for item in routines if item.startswith("package")],
+            "columns of its own types": [
+                f"{item['name']}.{column[0]} ({column[1]})"
+                for item in tables
+                for column in item["columns"]
+                if column[1] in OWN_TYPES.get(manifest.flavour, ())
+            ],
+        }
+        said = [
+            f"{what} {', '.join(items[:10])}{', …' if len(items) > 10 else ''}" for what, items in own.items() if items
+        ]
+        if said:
+            yield f"Database {name} holds what only {TITLES.get(manifest.flavour, manifest.flavour)} has: {'; '.join(said)}."
 
 
 def local_infile_problem(info: InstanceInfo, privileges: set[str]) -> tuple[bool, list[str]]:
@@ -347,8 +386,10 @@ def _plugin_problems(server: Server, statements: Sequence[AccountStatement]) -> 
         for plugin in login_plugins(statement.text) if statement.level == CREATE_USER else ():
             if plugin.lower() not in there:
                 users.setdefault(plugin, []).append(str(statement.grantee))
+    gone = server.flavour.removed_plugins
     return [
-        f"The authentication plugin {plugin} of {', '.join(sorted(names)[:10])} is not there: install it."
+        f"The authentication plugin {plugin} of {', '.join(sorted(names)[:10])}{', …' if len(names) > 10 else ''} is not there: "
+        + (f"{server.flavour.title} has given it up. {gone[plugin]}." if plugin in gone else "install it.")
         for plugin, names in sorted(users.items())
     ]
 

@@ -22,6 +22,38 @@ _SECRET = ("password", "passphrase", "secret", "_auth")
 #: Variables that say where this one server lives, not how it is set up: recorded, never to be applied elsewhere.
 _STATE = ("gtid_", "hostname", "server_uuid", "pid_file", "timestamp")
 
+#: Variables that sessions set, ours among them: MySQL calls the global ones changed then. Their compiled values.
+_OF_SESSIONS = {
+    "character_set_client": "utf8mb4",
+    "character_set_connection": "utf8mb4",
+    "character_set_results": "utf8mb4",
+    "collation_connection": "utf8mb4_0900_ai_ci",
+    "foreign_key_checks": "ON",
+    "information_schema_stats_expiry": "86400",
+    "innodb_strict_mode": "ON",
+    "lock_wait_timeout": "31536000",
+    "max_error_count": "1024",
+    "max_execution_time": "0",
+    "net_read_timeout": "30",
+    "net_write_timeout": "60",
+    "print_identified_with_as_hex": "OFF",
+    "restrict_fk_on_non_standard_key": "ON",
+    "show_gipk_in_create_table_and_information_schema": "ON",
+    "sql_generate_invisible_primary_key": "OFF",
+    "sql_log_bin": "ON",
+    "sql_notes": "ON",
+    "sql_quote_show_create": "ON",
+    "sql_require_primary_key": "OFF",
+    "sql_safe_updates": "OFF",
+    "sql_select_limit": "18446744073709551615",
+    "terminology_use_previous": "NONE",
+    "time_zone": "SYSTEM",
+    "transaction_isolation": "REPEATABLE-READ",
+    "transaction_read_only": "OFF",
+    "unique_checks": "ON",
+    "wait_timeout": "28800",
+}
+
 
 def read_settings(session: Session, flavour: Flavour) -> dict[str, Any]:
     """Variables that differ from their compiled default, plugins, components, time zones.
@@ -80,7 +112,11 @@ def _mysql_variables(session: Session) -> dict[str, dict[str, Any]]:
         "FROM performance_schema.variables_info v JOIN performance_schema.global_variables g "
         "ON g.variable_name = v.variable_name WHERE v.variable_source <> 'COMPILED' ORDER BY 1"
     )
-    return {item["name"].lower(): {"value": item["value"], "origin": str(item["origin"]).lower()} for item in found}
+    return {
+        item["name"].lower(): {"value": item["value"], "origin": str(item["origin"]).lower()}
+        for item in found
+        if item["origin"] != "DYNAMIC" or item["value"] != _OF_SESSIONS.get(item["name"].lower())
+    }
 
 
 def _components(session: Session, flavour: Flavour) -> list[str]:

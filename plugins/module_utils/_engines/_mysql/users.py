@@ -156,6 +156,9 @@ def existence_statements(account: Account, flavour: Flavour) -> list[str]:
     if account.is_role:
         return [f"CREATE ROLE IF NOT EXISTS {name}"]
     created = f"CREATE USER IF NOT EXISTS {name} {account.clauses}".rstrip()
+    if flavour.is_like_role(clause_sections(account.clauses)):
+        # Rules for passwords refuse an empty one where a user is made, but not where a role is, which is a user, too.
+        created = f"CREATE ROLE IF NOT EXISTS {name}"
     if (account.name.user, account.name.host) in flavour.bootstrap_accounts:
         return [created]
     return [created, f"ALTER USER {name} {complete_clauses(account.clauses, flavour)}".rstrip()]
