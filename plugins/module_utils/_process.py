@@ -27,6 +27,7 @@ from typing import BinaryIO, Callable, Optional, Protocol, Union, cast
 
 from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Account
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import Interrupted, MissingProgram, ProcessError
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import begin, submit, undisturbed
 
 CHUNK = 1 << 20
 _STDERR_LINES = 40
@@ -340,6 +341,27 @@ def start(
             "--inh-caps=+dac_override",
             "--ambient-caps=+dac_override",
         ]
+    process: Optional[Process] = None
+    try:
+        with undisturbed():
+            process = _started(prefix, command, environment, stdin, stdout, on_stderr)
+        # Again: whoever ended all before it was among them did not see it.
+        _check_accepted()
+    except Interrupted:
+        if process is not None:
+            process.end()
+        raise
+    return process
+
+
+def _started(
+    prefix: Sequence[str],
+    command: Command,
+    environment: Mapping[str, str],
+    stdin: Union[int, BinaryIO, None],
+    stdout: Union[int, BinaryIO, None],
+    on_stderr: Optional[Callable[[bytes], None]],
+) -> Process:
     with _handed_over(command) as (argv, descriptors):
         # The only place of the collection that starts programs: run_command of Ansible can neither stream nor act as another account.
         popen = subprocess.Popen(  # pylint: disable=ansible-bad-function
@@ -355,12 +377,6 @@ def start(
     process = Process(command, popen, on_stderr)
     with _LIVE_LOCK:
         _LIVE.add(process)
-    try:
-        # Again: whoever ended all before it was among them did not see it.
-        _check_accepted()
-    except Interrupted:
-        process.end()
-        raise
     return process
 
 
@@ -470,7 +486,7 @@ def run(command: Command, data: Optional[bytes] = None, timeout: Optional[float]
     with tempfile.TemporaryFile() as source, start_with_data(command, source, data) as process:
         output: list[bytes] = []
         reader = threading.Thread(target=lambda: output.append(process.stdout.read()), daemon=True)
-        reader.start()
+        begin(reader)
         code = process.wait(timeout)
         reader.join()
         return Completed(output[0] if output else b"", process.stderr_tail, code)
@@ -524,7 +540,7 @@ def pipe(
             processes.append(process)
             upstream = process.stdout
         if source is not None and not hasattr(source, "fileno"):
-            feeding = feeder.submit(_feed, source, processes[0])
+            feeding = submit(feeder, _feed, source, processes[0])
         digest = hashlib.sha256()
         size = 0
         for chunk in chunks(processes[-1].stdout):

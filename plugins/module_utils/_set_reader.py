@@ -21,6 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     UsageError,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._hidden import DETAILS, joined
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import submit
 from ansible_collections.vya.backupdb.plugins.module_utils._keys import NO_KEYS, Keys
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
     MANIFEST,
@@ -330,7 +331,7 @@ class SetReader:
             return map(of, entries)
         with ThreadPoolExecutor(min(jobs, len(entries))) as pool:
             # The biggest first, so that none of them is alone at the end.
-            hashing = {entry: pool.submit(of, entry) for entry in sorted(entries, key=lambda entry: -entry.size)}
+            hashing = {entry: submit(pool, of, entry) for entry in sorted(entries, key=lambda entry: -entry.size)}
             return [hashing[entry].result() for entry in entries]
 
     def unexpected(self) -> list[str]:

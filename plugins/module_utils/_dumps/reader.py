@@ -37,6 +37,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     ProcessError,
     UsageError,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import begin
 from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, find_program, start
 from ansible_collections.vya.backupdb.plugins.module_utils._process import chunks as read_chunks
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.origin import flavour_of
@@ -283,7 +284,7 @@ def _by_program(source: Iterator[bytes], codec: str, path: str) -> Iterator[byte
     failures: list[BaseException] = []
     feeder = threading.Thread(target=_feed, args=(source, process.stdin, failures), daemon=True)
     with process:
-        feeder.start()
+        begin(feeder)
         yield from read_chunks(process.stdout)
         feeder.join()
         if failures:

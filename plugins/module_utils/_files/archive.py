@@ -38,6 +38,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.request import
     plan_archive,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._files.walk import FILE, Omissions, Walker
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import begin
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
 from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, Process, find_program, start
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
@@ -218,7 +219,7 @@ class _Archiver:
                 start(tartool.create_command(), stdin=PIPE, stdout=PIPE, on_stderr=complaints.feed)
             )
             feeder = _Feeder(names, tar)
-            feeder.start()
+            begin(feeder)
             try:
                 self._copy(pattern, tar, sink, recorder)
             except BrokenPipeError:

@@ -29,6 +29,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import t
 from ansible_collections.vya.backupdb.plugins.module_utils._files.listing import ENTRY_PREFIX, parse, read_lines
 from ansible_collections.vya.backupdb.plugins.module_utils._files.selection import Selection, proof_of, target_root
 from ansible_collections.vya.backupdb.plugins.module_utils._files.walk import Found, Walker
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import submit
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.difference import Difference
 
@@ -176,7 +177,7 @@ class _Comparer:
         self._bytes += size
         target = self._root + path
         if self._content and size >= _LARGE:
-            self._reading.append((entry, pool.submit(self._examiner.examine, entry, target)))
+            self._reading.append((entry, submit(pool, self._examiner.examine, entry, target)))
             self._drain(4)
         else:
             self._judge(entry, self._examiner.examine(entry, target, self._content))

@@ -25,6 +25,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import t
 from ansible_collections.vya.backupdb.plugins.module_utils._files.guard import Guard
 from ansible_collections.vya.backupdb.plugins.module_utils._files.place import make_like
 from ansible_collections.vya.backupdb.plugins.module_utils._files.plan import ArchivePlan
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import begin
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
 from ansible_collections.vya.backupdb.plugins.module_utils._process import (
     PIPE,
@@ -82,7 +83,7 @@ class Extractor:
             ProcessError: tar failed.
         """
         check = _Check(self._reader, artefact)
-        check.start()
+        begin(check)
         above = [(directory + to_bytes(item["path"]), item) for item in artefact.details.get("above", ())]
         for path, _item in above:
             os.makedirs(path, exist_ok=True)

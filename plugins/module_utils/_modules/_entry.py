@@ -17,6 +17,7 @@ from typing import Any, Callable, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import stop_with
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._process import accept, end_all
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
@@ -93,20 +94,25 @@ def stopped_by_signals() -> Iterator[None]:
     """
     accept()
     watcher = _Watcher()
+    told: list[Interrupted] = []
 
     def stop(number: int, _frame: Optional[FrameType]) -> None:
         for other in _STOPPING:
             signal.signal(other, _pass_over)
         watcher.raised.set()
-        raise Interrupted(
-            f"The run was stopped by {signal.Signals(number).name}; what it had not completed was removed.",
-            "run it again",
-        )
+        text = f"The run was stopped by {signal.Signals(number).name}; what it had not completed was removed."
+        told.append(Interrupted(text, "run it again"))
+        stop_with(told[0])
 
     before = {number: signal.signal(number, stop) for number in _STOPPING}
     watcher.start()
     try:
         yield
+    except Interrupted as error:
+        # Another thread may have seen it first, and does not know why.
+        if told and error is not told[0]:
+            raise told[0] from error
+        raise
     finally:
         watcher.finish()
         for number, handler in before.items():
@@ -135,6 +141,8 @@ class _Watcher(threading.Thread):
         while number:
             if not self.raised.is_set():
                 signal.pthread_kill(threading.main_thread().ident or 0, number)
+                # What ends because of this comes after what says why.
+                self.raised.wait(_SECONDS_BETWEEN_SWEEPS)
             # Again and again: a thread may start one more program before it notices.
             end_all()
             if self._finished.wait(_SECONDS_BETWEEN_SWEEPS):

@@ -18,6 +18,7 @@ from typing import Optional, TypeVar, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_parts import DumpChoice
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import begin
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_mysql
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_database import waiting_event
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_findings import head_of
@@ -151,7 +152,7 @@ class Feed:
         return self._renamer.references.found
 
     def __iter__(self) -> Iterator[Unit]:
-        self._thread.start()
+        begin(self._thread)
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._queue or self._ended)

@@ -21,6 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import global_privileges, missing
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import submit
 
 _MOST = 20
 _EVERY = 0.05
@@ -115,7 +116,7 @@ def kept_away(server: Server, databases: Sequence[str], own: Sequence[int]) -> I
                 end(session, occupants(session, databases, own))
 
     with server.session() as session, ThreadPoolExecutor(1, thread_name_prefix="backupdb") as pool:
-        future = pool.submit(work, session)
+        future = submit(pool, work, session)
         try:
             yield
         finally:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import submit
+
 Item = TypeVar("Item")
 
 
@@ -44,8 +46,8 @@ def work_off(
 
     used = workers[: max(1, len(items))]
     with ThreadPoolExecutor(len(used), thread_name_prefix="backupdb") as pool:
-        futures: list[Future[None]] = [pool.submit(serve, worker) for worker in used]
         try:
+            futures: list[Future[None]] = [submit(pool, serve, worker) for worker in used]
             done, _running = wait(futures, return_when=FIRST_EXCEPTION)
             for future in done:
                 future.result()

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools, zstd_program
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import submit
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, run
 from ansible_collections.vya.backupdb.plugins.module_utils._sql import postgresql_sequences
 
@@ -187,5 +188,5 @@ def _several(team: Team, chains: Sequence[Sequence[Command]]) -> None:
         execute(chains[0])
     elif chains:
         with ThreadPoolExecutor(len(chains)) as pool:
-            for future in [pool.submit(execute, chain) for chain in chains]:
+            for future in [submit(pool, execute, chain) for chain in chains]:
                 future.result()

@@ -19,6 +19,7 @@ from typing import Any, Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactWriter
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import submit
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact
 
 FORMAT = "pg_directory"
@@ -88,20 +89,25 @@ class Finisher:
             self._submit(together, self._level)
 
     def complete(self) -> None:
-        """Wait until every archive is finished; raises what went wrong with one."""
-        with self._lock:
-            left = self._take()
-        # Nothing else is at work any more.
-        for number in range(self._team.places):
-            share = left[number :: self._team.places]
-            if share:
-                self._submit(share, self._level)
-        self._pool.shutdown()
-        for future in self._futures:
-            future.result()
+        """Wait until every archive is finished; raises what went wrong with one, when nothing is at work any more."""
+        try:
+            with self._lock:
+                left = self._take()
+            # Nothing else is at work any more.
+            for number in range(self._team.places):
+                share = left[number :: self._team.places]
+                if share:
+                    self._submit(share, self._level)
+            self._pool.shutdown()
+            for future in self._futures:
+                future.result()
+        except BaseException:
+            self._team.stop()
+            self.abandon()
+            raise
 
     def abandon(self) -> None:
-        """Finish no more archives."""
+        """Finish no more archives, and wait until none is at work."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _take(self) -> list[Archive]:
@@ -109,7 +115,7 @@ class Finisher:
         return taken
 
     def _submit(self, items: Sequence[Archive], level: Optional[int] = None) -> None:
-        self._futures.append(self._pool.submit(self._finish, items, level))
+        self._futures.append(submit(self._pool, self._finish, items, level))
 
     def _finish(self, items: Sequence[Archive], level: Optional[int]) -> None:
         if level is not None:

@@ -37,6 +37,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     MissingProgram,
     ProcessError,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import begin
 from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, chunks, start
 
 #: As pg_restore names the formats.
@@ -129,7 +130,7 @@ def _script(part: DumpPart, tools: Tools, options: Sequence[str]) -> Iterator[by
     feeder = threading.Thread(target=_feed, args=(part.chunks() if packed else (), process, failures), daemon=True)
     with process:
         if packed:
-            feeder.start()
+            begin(feeder)
         yield from chunks(process.stdout)
         if packed:
             feeder.join()

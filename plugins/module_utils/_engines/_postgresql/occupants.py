@@ -19,6 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, MissingPrivilege
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import submit
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
@@ -163,7 +164,7 @@ def without_sessions(access: Access, beside: str, databases: Sequence[str]) -> I
     refused: list[str] = []
     done = threading.Event()
     with access.session(beside) as session, ThreadPoolExecutor(1, thread_name_prefix="backupdb-ending") as pool:
-        future = pool.submit(_end, access, session, list(databases), done, refused)
+        future = submit(pool, _end, access, session, list(databases), done, refused)
 
         def check() -> None:
             if future.done():

@@ -17,6 +17,7 @@ from typing import Generic, Optional, TypeVar
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import Interrupted
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import submit
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, Process, start
 
 _SECONDS_BETWEEN_TICKS = 0.5
@@ -75,7 +76,7 @@ class Team:
                     share = self._take_share(tasks[waiting[0]].size / total) if waiting else self._wait()
                     if share:
                         index = waiting.popleft()
-                        futures[index] = pool.submit(tasks[index].work, share)
+                        futures[index] = submit(pool, tasks[index].work, share)
                         futures[index].add_done_callback(functools.partial(self._give_back, share))
                     elif tick is not None:
                         tick()
@@ -171,7 +172,7 @@ class Team:
             work(take())
             return
         with ThreadPoolExecutor(helpers, thread_name_prefix="backupdb-helper") as pool:
-            futures = [pool.submit(work, take()) for _number in range(helpers)]
+            futures = [submit(pool, work, take()) for _number in range(helpers)]
             try:
                 work(take())
             except BaseException:
