@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import glob
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
@@ -126,6 +127,7 @@ def _plan_server(row: dict[str, Any], compared: Result, planned: Result, unnamed
     row["todo"] = bool(row["databases"] or row["roles"] or row["tablespaces"])
     row["proven"] = not row["todo"] and bool(compared.get("equal"))
     row["contents"] = plural(len(would_restore) + len(kept), "database")
+    row["fenced"] = dict(compared.get("fenced") or {}) if row["proven"] else {}
     for name in kept:
         if name not in proven:
             row["problems"].append(_not_as_recorded(name, str(address), compared))
@@ -188,6 +190,7 @@ def rebuild_rows(
         }
         row["seconds"] = round(float(planned["verify_seconds"]) + seconds(restore, proof), 3)
         row["restored"] = bool(restore and restore.get("changed"))
+        row["fenced"] = (planned if proof is None else proof).get("fenced") or {}
         row["differences"] = (proof or {}).get("total", 0 if planned["proven"] else None)
         row["message"] = next((message(item) for item in (restore, proof) if item is not None and failed(item)), None)
         if planned["problems"]:
@@ -213,6 +216,45 @@ def _differences_in_words(proof: Result) -> str:
     return f"{plural(total, 'difference')} to what was backed up:" + "".join(f"\n  - {line}" for line in found)
 
 
+#: What is fenced, in words: one, and several.
+_FENCES = {
+    "event": ("event", "events"),
+    "subscription": ("subscription", "subscriptions"),
+    "connections": ("database or account without connections", "databases or accounts without connections"),
+}
+
+
+def _fenced_in_words(fenced: Mapping[str, int]) -> str:
+    return ", ".join(plural(number, *_FENCES[kind]) for kind, number in sorted(fenced.items()))
+
+
+def release_rows(names: Iterable[str], released: Any) -> list[dict[str, Any]]:
+    """What became of each instance in a release.
+
+    Args:
+        names: the instances.
+        released: what the looped task registered that runs ``release``.
+
+    Returns:
+        For each instance a row: instance, set, released, ok, message, result.
+    """
+    done = by_instance(released)
+    rows = []
+    for name in names:
+        result = done.get(name) or {"failed": True, "msg": "it was not looked at"}
+        found = Counter(item["kind"] for item in result.get("released", ()))
+        rows.append(
+            {
+                "instance": name,
+                "set": (result.get("set") or {}).get("id"),
+                "released": _fenced_in_words(found) or "nothing",
+                "ok": not failed(result),
+                "message": message(result) if failed(result) else None,
+            }
+        )
+    return with_results(rows)
+
+
 def recovery_lines(rows: Iterable[Mapping[str, Any]], elapsed: Mapping[str, Any]) -> list[str]:
     """One line for each host: where it came from, how long it took, how old the data is, and how much differs.
 
@@ -233,4 +275,10 @@ def recovery_lines(rows: Iterable[Mapping[str, Any]], elapsed: Mapping[str, Any]
         if moments:
             text += f", oldest data of {moments[0]} ({age(_age(moments[0]))} old)"
         lines.append(text)
+        lines += [
+            f"{host}, {row['instance']}: fenced: {_fenced_in_words(row['fenced'])}; release with ansible-playbook"
+            f" vya.backupdb.release --limit {host} -e backupdb_instance={row['instance']} -e backupdb_set={row['set']}"
+            for row in found
+            if row.get("fenced")
+        ]
     return lines

@@ -43,7 +43,7 @@ _STEP = re.compile(
 _EXPECTED = {
     "README.md": 2,
     "docs/quickstart.md": 7,
-    "docs/disaster-recovery.md": 4,
+    "docs/disaster-recovery.md": 5,
     "docs/restore.md": 9,
     "docs/drills.md": 2,
     "docs/retention.md": 6,
