@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fnmatch
 import inspect
 import os
@@ -52,7 +53,7 @@ _LONGEST_MATCHES = 1000
 # System calls that the C library of Python 3.9's time does not have; these numbers are the same on every processor.
 _OPEN_TREE, _OPENAT2, _MOUNT_SETATTR = 428, 437, 442
 _OPEN_TREE_CLONE, _AT_EMPTY_PATH, _MOUNT_ATTR_RDONLY = 1, 0x1000, 1
-_RESOLVE_NO_SYMLINKS, _RESOLVE_IN_ROOT = 0x04, 0x10
+_RESOLVE_IN_ROOT = 0x10
 _AT_FDCWD = -100
 _KERNEL = "use a kernel from Linux 5.12 on, or reach the server by login_host and login_port without container"
 
@@ -159,16 +160,24 @@ class Container:
 
     # files
 
-    def open(self, path: str, flags: int = os.O_RDONLY, follow: bool = True) -> int:
-        """Open a path inside, links and all below the container's root; never waits for a pipe.
+    def open(self, path: str, flags: int = os.O_RDONLY) -> int:
+        """Open a path inside; links lead to what they mean inside.
 
         Raises:
-            OSError: there is none, or it may not be opened.
+            OSError: there is none, or it is neither a file nor, with the flag for that, a directory: opening a device does things.
         """
-        resolve = _RESOLVE_IN_ROOT | (0 if follow else _RESOLVE_NO_SYMLINKS)
-        how = (ctypes.c_uint64 * 3)(flags | os.O_CLOEXEC | os.O_NONBLOCK * (not flags & os.O_PATH), 0, resolve)
+        how = (ctypes.c_uint64 * 3)(os.O_PATH | os.O_CLOEXEC | flags & os.O_DIRECTORY, 0, _RESOLVE_IN_ROOT)
         relative = os.fsencode(path.lstrip("/") or ".")
-        return _system_call(_OPENAT2, path, self._root, relative, ctypes.byref(how), ctypes.sizeof(how))
+        place = _system_call(_OPENAT2, path, self._root, relative, ctypes.byref(how), ctypes.sizeof(how))
+        if flags & os.O_PATH:
+            return place
+        try:
+            # The flag has refused everything but directories.
+            if not flags & os.O_DIRECTORY and not stat.S_ISREG(os.fstat(place).st_mode):
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+            return os.open(f"/proc/self/fd/{place}", flags | os.O_CLOEXEC)
+        finally:
+            os.close(place)
 
     def matching(self, pattern: str) -> list[str]:
         """Directories inside that a pattern fits, in order; ``*`` and ``[…]`` in it stand for parts of names."""
@@ -200,17 +209,26 @@ class Container:
             os.close(descriptor)
 
     def hand_over(self, path: str, writable: bool) -> int:
-        """A descriptor for programs inside of a file or directory of this host, and nothing beside or above it."""
+        """A descriptor for programs inside of a file or directory of this host, and nothing beside or above it.
+
+        Raises:
+            BackupError: the kernel refuses it.
+        """
         flags = _OPEN_TREE_CLONE | os.O_CLOEXEC
-        descriptor = _system_call(_OPEN_TREE, path, _AT_FDCWD, os.fsencode(os.path.abspath(path)), flags)
-        if not writable:
+        with contextlib.ExitStack() as stack:
             try:
-                attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, 0, 0)
-                reference, size = ctypes.byref(attributes), ctypes.sizeof(attributes)
-                _system_call(_MOUNT_SETATTR, path, descriptor, b"", _AT_EMPTY_PATH, reference, size)
-            except BackupError:
-                os.close(descriptor)
-                raise
+                descriptor = _system_call(_OPEN_TREE, path, _AT_FDCWD, os.fsencode(os.path.abspath(path)), flags)
+                stack.callback(os.close, descriptor)
+                if not writable:
+                    attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, 0, 0)
+                    reference, size = ctypes.byref(attributes), ctypes.sizeof(attributes)
+                    _system_call(_MOUNT_SETATTR, path, descriptor, b"", _AT_EMPTY_PATH, reference, size)
+            except OSError as error:
+                raise BackupError(
+                    f"{path} cannot be shown to programs in the container {self.name}: {error.strerror}.",
+                    "run the task on the host itself, not in a container, and look whether the path is there",
+                ) from None
+            stack.pop_all()
         return descriptor
 
     # accounts
@@ -254,8 +272,6 @@ class Container:
         except OSError:
             return
         with open(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return
             for line in stream.read(_LARGEST_PASSWD).decode("utf-8", "replace").splitlines():
                 found = line.split(":")
                 if len(found) >= fields:
@@ -340,7 +356,7 @@ def _system_call(number: int, path: str, *arguments: object) -> int:
     result = int(libc.syscall(number, *arguments))
     if result < 0:
         code = ctypes.get_errno()
-        if code == 38:  # ENOSYS
+        if code == errno.ENOSYS:
             raise BackupError("The kernel of this host cannot hand files over to containers safely.", _KERNEL)
         raise OSError(code, os.strerror(code), path)
     return result

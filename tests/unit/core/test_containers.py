@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils import _containers, _process
 from ansible_collections.vya.backupdb.plugins.module_utils._containers import Container
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    BackupError,
     ConnectionFailed,
     MissingPrivilege,
     MissingProgram,
@@ -144,3 +146,11 @@ def test_only_root_reaches_containers(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_only_whole_paths_are_replaced(word: str, expected: str) -> None:
     assert _process._with_path(word, "/a/b", "/proc/self/fd/3") == expected
+
+
+def test_a_dump_from_a_container_is_nothing_but_files(tmp_path: Path) -> None:
+    (tmp_path / "toc.dat").write_bytes(b"PGDMP")
+    archive.check_files(str(tmp_path))
+    (tmp_path / "1.dat").symlink_to("/etc/shadow")
+    with pytest.raises(BackupError, match="'1.dat' in the dump, which is no file"):
+        archive.check_files(str(tmp_path))

@@ -220,10 +220,10 @@ class Access:
         return tools.installed() if self.container is None else tools.installed_inside(self.container)
 
     @contextlib.contextmanager
-    def _reaching(self) -> Iterator[None]:
-        """Let the calling thread be where, and who, the server expects."""
+    def _network(self) -> Iterator[None]:
+        """Let the calling thread see the network that the server's address is in."""
         inside = None if self.is_local_socket else self.container
-        with contextlib.nullcontext() if inside is None else inside.network(), acting_as(self.account):
+        with contextlib.nullcontext() if inside is None else inside.network():
             yield
 
     @property
@@ -273,7 +273,7 @@ class Access:
         if self.connection.password is not None:
             keywords["password"] = self.connection.password
         try:
-            with self._reaching():
+            with self._network(), acting_as(self.account):
                 session = psycopg.connect(autocommit=True, **keywords)
         except psycopg.OperationalError as error:
             raise self._failure(name, error) from None
@@ -311,7 +311,7 @@ class Access:
         with self._lock:
             sessions = list(self._sessions)
         for session in sessions:
-            with contextlib.suppress(psycopg.Error):
+            with contextlib.suppress(psycopg.Error), self._network():
                 session.cancel()
 
     def close(self) -> None:
