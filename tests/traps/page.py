@@ -37,8 +37,8 @@ Ways in which a backup that "succeeded" fails to bring a service back on a clean
 servers that show it.
 
 Every test runs on the server versions of the machine that runs the tests. Those of the engines run again by `make test-traps` on pairs of servers,
-the one that was lost and the one that it is rebuilt on, each with the programs of its own release. "Passed on" names the pairs on which every test of
-the trap that takes pairs has passed.
+the one that was lost and the one that it is rebuilt on, each with the programs of its own release. "Passed on" names the pairs on which tests of the
+trap have passed and none has failed.
 
 {pairs}
 Written by `make test-traps`, and by `python -m tests.traps.page` when a test got a name; a test compares.

@@ -23,6 +23,15 @@ _HEAD = """---
 """
 
 
+class _Dumper(yaml.SafeDumper):
+    """Lists are indented, as the linter wants them."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Also for lists in mappings, which would stand without."""
+        del indentless
+        super().increase_indent(flow, False)
+
+
 def read() -> dict[str, dict[str, Any]]:
     """Pair -> `title`, `short`, `versions`, `date`, and the names of the tests that `passed` and `failed`."""
     if not RESULTS.exists():
@@ -35,4 +44,4 @@ def keep(pair: str, outcome: dict[str, Any], order: Collection[str]) -> None:
     """Put what one pair has shown in the place of what it had shown before."""
     known = {**read(), pair: outcome}
     content = {name: known[name] for name in order if name in known}
-    RESULTS.write_text(_HEAD + yaml.safe_dump(content, sort_keys=False, width=1000, allow_unicode=True))
+    RESULTS.write_text(_HEAD + yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True))

@@ -88,7 +88,10 @@ def test_m08_programs_survive(source: MariaDBServer, target: MariaDBServer, jour
         "SELECT prog.joined('a', 'c'), prog.tools.seven()",
         "SELECT event_name, status, event_comment, sql_mode, definer FROM information_schema.events ORDER BY 1",
         "SELECT trigger_name, action_order, sql_mode, action_statement FROM information_schema.triggers ORDER BY 1",
-        "SELECT routine_name, routine_definition, sql_mode, security_type, routine_comment FROM information_schema.routines",
+        (
+            "SELECT routine_name, routine_definition, sql_mode, security_type, routine_comment "
+            "FROM information_schema.routines WHERE routine_schema = 'prog' ORDER BY 1"
+        ),
     ):
         assert target.sql(query) == source.sql(query), query
     target.sql("INSERT INTO prog.parent VALUES (3, 'three', 3)")
