@@ -133,8 +133,14 @@ def test_p23_tablespaces_are_mapped(made: Backup, fresh_pg: Callable[..., Postgr
     target = fresh_pg()
     ssd = reachable_tmp / "new" / "ssd"
     mapped = {"fast": str(ssd), 'Odd " space': ""}
-    restore(target, made.reader, made.databases, tablespaces=mapped)
+    before = os.umask(0o077)
+    try:
+        restore(target, made.reader, made.databases, tablespaces=mapped)
+    finally:
+        os.umask(before)
     assert differences(target, expected(made, 'Odd " space')) == []
+    # The server's account gets through what had to be made above it.
+    assert ssd.parent.stat().st_mode & 0o777 == 0o755
     assert dict(target.sql(PLACES, database="wide"))["orders_pkey"] is None
     assert [row[0] for row in target.sql(SPACES)] == ["fast"]
     assert ssd.stat().st_mode & 0o777 == 0o700

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import acl
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import sql
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import explained, sql
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier, literal
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, UsageError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _EXISTING = "SELECT spcname, pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace"
 #: The server's own ones begin like that, and no other may.
 _OWN = "pg_"
+#: Mode of a directory that other accounts get through.
+_PASSABLE = 0o755
 
 
 @dataclass(frozen=True)
@@ -161,16 +164,18 @@ def make_tablespaces(session: Session[Any], server: Server, wanted: Sequence[Wan
     for item in wanted:
         if _is_here(server):
             _make_directory(item, str(server.facts["data_directory"]))
-        for statement in statements(item):
-            session.execute(sql(statement))
+        with explained(f"making the tablespace {item.name}"):
+            for statement in statements(item):
+                session.execute(sql(statement))
 
 
 def _make_directory(wanted: Wanted, data: str) -> None:
     """Make a directory that belongs to whom the server's data belong to."""
     try:
         owner = os.stat(data)
-        os.makedirs(os.path.dirname(wanted.directory), 0o755, exist_ok=True)
-        os.makedirs(wanted.directory, 0o700, exist_ok=True)
+        _make_parents(os.path.normpath(wanted.directory))
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(wanted.directory, 0o700)
         if os.geteuid() == 0:
             os.chown(wanted.directory, owner.st_uid, owner.st_gid, follow_symlinks=True)
     except OSError as error:
@@ -178,6 +183,17 @@ def _make_directory(wanted: Wanted, data: str) -> None:
             f"The directory {wanted.directory} of the tablespace {wanted.name!r} cannot be made: {error.strerror}.",
             "make it yourself so that it belongs to the server's account, or give another in tablespaces",
         ) from error
+
+
+def _make_parents(directory: str) -> None:
+    """Make what is missing above a directory so that the server's account gets through, whatever the umask is."""
+    parent, missing = os.path.dirname(directory), []
+    while not os.path.isdir(parent):
+        missing.append(parent)
+        parent = os.path.dirname(parent)
+    for folder in reversed(missing):
+        os.mkdir(folder)
+        os.chmod(folder, _PASSABLE)
 
 
 def statements(wanted: Wanted) -> list[str]:
