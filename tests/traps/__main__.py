@@ -133,16 +133,19 @@ def _run(pair: Pair, further: Sequence[str]) -> dict[str, bool]:
         programs.mkdir()
         temporary.mkdir()
         temporary.chmod(0o1777)
+        packages = python_packages(pair.new)
+        # where Debian's Python looks, also in programs that tests start with an environment of their own
+        place = Path("/usr/local/lib", packages.name.replace("-", ""), "dist-packages")
+        (pair.new.root / place.relative_to("/")).mkdir(parents=True, exist_ok=True)
         binds = [
             Bind(CHECKOUT, "/checkout", read_only=True),
             Bind(build, "/checkout/.build"),
-            Bind(python_packages(pair.new), "/python"),
+            Bind(packages, str(place)),
             Bind(out, "/out"),
             Bind(temporary, "/tmp"),
         ]
         report = out / "outcomes.json"
         environment = {
-            "PYTHONPATH": "/python",
             "PYTHONDONTWRITEBYTECODE": "1",
             "BACKUPDB_OUTCOMES": f"/out/{report.name}",
         }

@@ -25,7 +25,7 @@ ROOTS = CHECKOUT / ".cache" / "traps"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 _ARCHIVE = "http://deb.debian.org/debian"
 #: Folders in every root in which something else is seen.
-PLACES = ("/checkout", "/lost", "/lost-programs", "/out", "/python")
+PLACES = ("/checkout", "/lost", "/lost-programs", "/out")
 #: Programs that the collection calls, and Python.
 _PROGRAMS = "acl age attr locales python3 util-linux xz-utils zstd"
 #: Locales beside C.UTF-8.
