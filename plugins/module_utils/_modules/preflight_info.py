@@ -22,14 +22,14 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._request imp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT
 from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import SetReader
 
-_ONLY_OF_RESTORE = ("progress_file", "on_error", "keep_failed", "analyze", "jobs")
+_ONLY_OF_RESTORE = ("progress_file", "on_error", "keep_failed", "analyze", "jobs", "fence")
 
 SPEC = Spec(
     {
         **{name: option for name, option in restore.SPEC.options.items() if name not in _ONLY_OF_RESTORE},
         "fail_on_problems": {"type": "bool", "default": False},
     },
-    restore.SPEC.mutually_exclusive,
+    tuple(names for names in restore.SPEC.mutually_exclusive if not set(names).intersection(_ONLY_OF_RESTORE)),
 )
 
 
