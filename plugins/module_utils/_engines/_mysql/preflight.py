@@ -67,6 +67,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Backup
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import CONNECTIONS
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
+    ALTER_USER,
     CREATE_ROLE,
     CREATE_USER,
     REVOKE,
@@ -383,7 +384,7 @@ def _plugin_problems(server: Server, statements: Sequence[AccountStatement]) -> 
         }
     users: dict[str, list[str]] = {}
     for statement in statements:
-        for plugin in login_plugins(statement.text) if statement.level == CREATE_USER else ():
+        for plugin in login_plugins(statement.text) if statement.level in (ALTER_USER, CREATE_USER) else ():
             if plugin.lower() not in there:
                 users.setdefault(plugin, []).append(str(statement.grantee))
     gone = server.flavour.removed_plugins
