@@ -5,7 +5,8 @@
 """Moments in which a signal has to wait before it stops the run. Private to this collection.
 
 A handler of signals raises in the main thread, between any two instructions. A thread or a program that was just started,
-and that nobody knows yet, would then be left behind, and work on while everything is cleaned up.
+and that nobody knows yet, would then be left behind, and work on while everything is cleaned up; and what was being
+removed would stay, half of it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def stop_with(error: Interrupted) -> None:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Within the context, which has to be short, nothing stops the main thread; what came meanwhile does so at its end."""
+    """Within the context nothing stops the main thread; what came meanwhile does so at its end. It starts or removes, and waits for nobody."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -18,6 +18,7 @@ from typing import Any, Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._age import AGE, TAR_SUFFIX, encrypt_command
 from ansible_collections.vya.backupdb.plugins.module_utils._age import SUFFIX as AGE_SUFFIX
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import undisturbed
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
     DIRECTORIES,
     DIRECTORY_MODE,
@@ -215,7 +216,7 @@ class SetWriter:
     def __exit__(self, *exc_info: object) -> None:
         try:
             if not self._sealed:
-                with explaining(self.directory):
+                with undisturbed(), explaining(self.directory):
                     # Who was told to stop, or could not sync, right after the set appeared; the lock keeps others out.
                     if not os.path.lexists(self._partial):
                         os.rename(self.path, self._partial)

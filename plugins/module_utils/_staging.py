@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Account
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import undisturbed
 
 #: A directory so young may belong to a run that has not locked it yet.
 _SECONDS_TO_LOCK = 60.0
@@ -58,10 +59,12 @@ def private_directory(prefix: str, root: str, account: Optional[Account] = None)
         give_to(account, directory)
         yield directory
     finally:
-        try:
-            shutil.rmtree(directory)
-        finally:
-            os.close(descriptor)
+        # A stop in the middle of this would leave secrets.
+        with undisturbed():
+            try:
+                shutil.rmtree(directory)
+            finally:
+                os.close(descriptor)
 
 
 def sweep(prefix: str, root: str) -> list[str]:

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import undisturbed
 from ansible_collections.vya.backupdb.plugins.module_utils._scratch import processes
 
 PREFIX = "backupdb-scratch-"
@@ -322,5 +323,6 @@ def removed_on_failure(place: Place) -> Iterator[Place]:
         try:
             yield place
         except BaseException:
-            place.remove()
+            with undisturbed():
+                place.remove()
             raise
