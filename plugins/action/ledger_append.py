@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._ledger import signature_of, statement
 from ansible_collections.vya.backupdb.plugins.plugin_utils._signing import SigningKey
 
@@ -57,9 +57,8 @@ class ActionModule(ActionBase):
             return end
         record = arguments.get("record")
         if not isinstance(record, dict):
-            raise AnsibleActionFail(
-                "ledger_append wants a record, which is a dictionary. What to do: give the option record."
-            )
+            wrong = UsageError("ledger_append wants a record, which is a dictionary.", "give the option record")
+            raise AnsibleActionFail(str(wrong))
         entry = statement(int(end["number"]) + 1, str(end["sha256"]), record)
         signed = {"entry": entry, "signature": signature_of(key.public, key.sign(entry.encode("ascii")))}
         added: dict[str, Any] = self._execute_module(

@@ -12,6 +12,7 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 from ansible_collections.vya.backupdb.plugins.plugin_utils._text import printable
 
 #: Their output is read by programs, which take the lines from the result.
@@ -31,7 +32,7 @@ class ActionModule(ActionBase):
         del tmp
         lines = self._task.args.get("lines")
         if not isinstance(lines, list):
-            raise AnsibleActionFail("show_lines wants a list of lines. What to do: give the option lines.")
+            raise AnsibleActionFail(str(UsageError("show_lines wants a list of lines.", "give the option lines")))
         shown = [printable(line) for line in lines]
         callback = str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK"))
         if callback.rsplit(".", 1)[-1] not in _MACHINE_CALLBACKS:

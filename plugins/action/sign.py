@@ -11,7 +11,7 @@ from typing import Any, Optional
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._signatures import parse_trusted
 from ansible_collections.vya.backupdb.plugins.plugin_utils._signing import Signer, SigningKey
 
@@ -33,7 +33,8 @@ class ActionModule(ActionBase):
         # Nothing that is sent to the host is made of anything that holds the key.
         text = arguments.pop("signing_key", None)
         if any(arguments.get(name) is not None for name in _OF_THE_PLUGIN):
-            raise AnsibleActionFail(f"{' and '.join(_OF_THE_PLUGIN)} are not for tasks. What to do: leave them out.")
+            wrong = UsageError(f"{' and '.join(_OF_THE_PLUGIN)} are not for tasks.", "leave them out")
+            raise AnsibleActionFail(str(wrong))
         try:
             signer = self._signer(text, arguments)
         except BackupError as error:

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, HostFailed, UsageError
 from ansible_collections.vya.backupdb.plugins.plugin_utils._signing import key_in_file
 
 
@@ -28,16 +28,17 @@ class ActionModule(ActionBase):
         del tmp
         given = str(self._task.args.get("path") or "").strip()
         if not given:
-            raise AnsibleActionFail("signing_key wants a file. What to do: give the option path.")
+            raise AnsibleActionFail(str(UsageError("signing_key wants a file.", "give the option path")))
         path = os.path.abspath(os.path.expanduser(given))
         try:
             public, changed = key_in_file(path, self._task.check_mode)
         except BackupError as error:
             raise AnsibleActionFail(str(error)) from None
         except OSError as error:
-            raise AnsibleActionFail(
-                f"{path} cannot be read or written: {error.strerror}. What to do: name a file in a directory of yours."
-            ) from None
+            failed = HostFailed(
+                f"{path} cannot be read or written: {error.strerror}.", "name a file in a directory of yours"
+            )
+            raise AnsibleActionFail(str(failed)) from None
         shown = None if changed and self._task.check_mode else public
         result.update(
             {

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import WrongInventory
 from ansible_collections.vya.backupdb.plugins.module_utils._modules.check_info import INSTANCE
 
 DOCUMENTATION = r"""
@@ -50,7 +51,8 @@ def check_options(instance: Any) -> dict[str, Any]:
         AnsibleFilterError: it is no mapping.
     """
     if not isinstance(instance, Mapping):
-        raise AnsibleFilterError("check_options wants an instance of backupdb_instances, which is a dictionary")
+        wrong = WrongInventory("check_options wants an instance of backupdb_instances, which is a dictionary.")
+        raise AnsibleFilterError(str(wrong))
     return {name: value for name, value in instance.items() if name in INSTANCE}
 
 

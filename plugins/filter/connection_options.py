@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import WrongInventory
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import CONNECTION
 
 DOCUMENTATION = r"""
@@ -52,7 +53,8 @@ def connection_options(instance: Any) -> dict[str, Any]:
         AnsibleFilterError: it is no mapping.
     """
     if not isinstance(instance, Mapping):
-        raise AnsibleFilterError("connection_options wants an instance of backupdb_instances, which is a dictionary")
+        wrong = WrongInventory("connection_options wants an instance of backupdb_instances, which is a dictionary.")
+        raise AnsibleFilterError(str(wrong))
     return {name: value for name, value in instance.items() if name in CONNECTION}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import WrongInventory
 
 DOCUMENTATION = r"""
 name: key_options
@@ -65,13 +66,13 @@ def key_options(identity: Any, staging: str = "", trusted: Any = ()) -> dict[str
     """
     keys = [identity] if isinstance(identity, str) else identity
     if not isinstance(keys, Sequence) or not all(isinstance(key, str) for key in keys):
-        raise AnsibleFilterError("backupdb_identity is neither a text nor a list of texts")
+        raise AnsibleFilterError(str(WrongInventory("backupdb_identity is neither a text nor a list of texts.")))
     if (
         isinstance(trusted, str)
         or not isinstance(trusted, Sequence)
         or not all(isinstance(key, str) for key in trusted)
     ):
-        raise AnsibleFilterError("backupdb_trusted_keys is not a list of texts")
+        raise AnsibleFilterError(str(WrongInventory("backupdb_trusted_keys is not a list of texts.")))
     # An empty text among the trusted keys stays: it is a mistake, and not a wish to trust everybody.
     options = {"identity": [key for key in keys if key.strip()], "staging": staging, "trusted_keys": list(trusted)}
     return {name: value for name, value in options.items() if value}

@@ -46,6 +46,7 @@ from ansible import context
 from ansible.errors import AnsibleLookupError
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import WrongInventory
 
 
 class LookupModule(LookupBase):
@@ -76,11 +77,12 @@ class LookupModule(LookupBase):
             for host in hosts:
                 inventory.add_host(host, group=group)
         if not inventory.get_hosts(pattern=pattern):
-            raise AnsibleLookupError(
-                f"The inventory has no host that fits '{pattern}'. What to do: put the hosts to work on into the group"
-                " 'backupdb', or name other groups or hosts with -e backupdb_hosts=PATTERN, and give the inventory"
-                " with -i."
+            wrong = WrongInventory(
+                f"The inventory has no host that fits '{pattern}'.",
+                "put the hosts to work on into the group 'backupdb', or name other groups or hosts with"
+                " -e backupdb_hosts=PATTERN, and give the inventory with -i",
             )
+            raise AnsibleLookupError(str(wrong))
         if limit:
             inventory.subset(limit)
         return [host.name for host in inventory.get_hosts(pattern=pattern)]

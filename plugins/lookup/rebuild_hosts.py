@@ -48,6 +48,7 @@ from typing import Any, Optional
 from ansible import context
 from ansible.errors import AnsibleLookupError
 from ansible_collections.vya.backupdb.plugins.lookup.hosts import LookupModule as Hosts
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Impossible, WrongInventory
 from ansible_collections.vya.backupdb.plugins.plugin_utils._estate import mapped, rebuild_estate
 
 _GROUP = "backupdb"
@@ -75,19 +76,22 @@ class LookupModule(Hosts):
         hosts = list(dict.fromkeys(host for pattern in patterns for host in self.fitting(pattern, variables, limit)))
         estate = rebuild_estate(hosts, hostvars, known)
         if estate["problems"]:
-            raise AnsibleLookupError(
-                "These hosts cannot be rebuilt; nothing was begun."
-                + "".join(f"\n- {text}" for text in estate["problems"])
+            impossible = Impossible(
+                "These hosts cannot be rebuilt; nothing was begun.", "solve what is listed", estate["problems"]
             )
+            raise AnsibleLookupError(str(impossible))
         found = [host for turn in estate["turns"] for host in turn]
         if not hosts:
-            raise AnsibleLookupError(
+            wrong = WrongInventory(
                 f"--limit '{limit}' leaves none of the hosts that are to be rebuilt, which are those that fit"
-                f" {', '.join(patterns)}. What to do: name one of them."
+                f" {', '.join(patterns)}.",
+                "name one of them",
             )
+            raise AnsibleLookupError(str(wrong))
         if not found:
-            raise AnsibleLookupError(
-                f"Of {', '.join(hosts)} none is to be rebuilt: backupdb_rebuild_from names {', '.join(mapping)}. What to do: name"
-                " clean hosts there, each with the lost one whose place it takes."
+            wrong = WrongInventory(
+                f"Of {', '.join(hosts)} none is to be rebuilt: backupdb_rebuild_from names {', '.join(mapping)}.",
+                "name clean hosts there, each with the lost one whose place it takes",
             )
+            raise AnsibleLookupError(str(wrong))
         return found

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Unsupported, UsageError
 
 # Numbers of setresuid(2), from the kernel's syscall tables. The C library's function of that name changes every
 # thread of the process; the system call changes the calling thread alone, which is what is needed here.
@@ -91,7 +91,7 @@ def acting_as(account: Optional[Account]) -> Iterator[None]:
         return
     number = _SETRESUID.get(platform.machine())
     if number is None:
-        raise UsageError(
+        raise Unsupported(
             f"Acting as another account is not supported on {platform.machine()}.",
             f"run the task with become_user: {account.name}",
         )

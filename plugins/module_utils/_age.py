@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
+    BadKey,
     DamagedSet,
     ProcessError,
     UsageError,
@@ -49,7 +50,7 @@ def recipients_from(texts: Sequence[str]) -> tuple[str, ...]:
     keys: list[str] = []
     for text in texts:
         if _SECRET.search(text):
-            raise UsageError(
+            raise BadKey(
                 "A private key is among the recipients; it belongs on no host that is backed up.",
                 "give its public key instead (age-keygen -y FILE says it), and make a new key if others have seen this one",
             )
@@ -70,7 +71,7 @@ def recipients_from(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _no_recipient(text: str, why: str) -> UsageError:
-    return UsageError(
+    return BadKey(
         f"The recipient {text.strip()[:100]!r} is not a public key that age encrypts to: {why}.",
         "give public keys of age (age1…) or of SSH (ssh-ed25519 or ssh-rsa), whole and one in each entry",
     )
@@ -114,7 +115,7 @@ def _checked(text: str) -> str:
     pem = _PEM.search(text)
     if pem is not None:
         if _needs_passphrase(pem.group(1), pem.group(2)):
-            raise UsageError(
+            raise BadKey(
                 "A private key that was given needs a passphrase, which nobody can type here.",
                 "give the key without one (ssh-keygen -p makes such a copy), kept in Ansible Vault",
             )
@@ -122,13 +123,13 @@ def _checked(text: str) -> str:
     if _AGE_SECRET.search(text):
         return text
     if "age-encryption.org/" in text or "BEGIN AGE ENCRYPTED FILE" in text:
-        raise UsageError(
+        raise BadKey(
             "A private key that was given is itself encrypted with a passphrase.",
             "decrypt it with age --decrypt, and keep the key in Ansible Vault",
         )
     if _PUBLIC.match(" ".join(text.split()[:2])) or _PUBLIC.match(text.strip()):
-        raise UsageError("What was given as private key is a public one.", "give the private key that belongs to it")
-    raise UsageError(
+        raise BadKey("What was given as private key is a public one.", "give the private key that belongs to it")
+    raise BadKey(
         "What was given as private key is none of age or SSH.",
         "give the whole content of the file, AGE-SECRET-KEY-1… or -----BEGIN OPENSSH PRIVATE KEY-----",
     )
@@ -160,7 +161,7 @@ def explained(error: ProcessError, name: str) -> BackupError:
         name: what was decrypted.
     """
     if _IDENTITY_UNREADABLE.search(error.stderr_tail):
-        return UsageError(
+        return BadKey(
             "age cannot read a private key that was given.", "give it whole, unchanged and without a passphrase"
         )
     said = error.stderr_tail.splitlines()

@@ -28,11 +28,12 @@ from typing import Optional
 from ansible_collections.vya.backupdb.plugins.module_utils import _entering
 from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Account
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
-    BackupError,
     ConnectionFailed,
+    HostFailed,
     MissingPrivilege,
     MissingProgram,
     ProcessError,
+    Unsupported,
     UsageError,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, run
@@ -224,7 +225,7 @@ class Container:
                     reference, size = ctypes.byref(attributes), ctypes.sizeof(attributes)
                     _system_call(_MOUNT_SETATTR, path, descriptor, b"", _AT_EMPTY_PATH, reference, size)
             except OSError as error:
-                raise BackupError(
+                raise HostFailed(
                     f"{path} cannot be shown to programs in the container {self.name}: {error.strerror}.",
                     "run the task on the host itself, not in a container, and look whether the path is there",
                 ) from None
@@ -357,7 +358,7 @@ def _system_call(number: int, path: str, *arguments: object) -> int:
     if result < 0:
         code = ctypes.get_errno()
         if code == errno.ENOSYS:
-            raise BackupError("The kernel of this host cannot hand files over to containers safely.", _KERNEL)
+            raise Unsupported("The kernel of this host cannot hand files over to containers safely.", _KERNEL)
         raise OSError(code, os.strerror(code), path)
     return result
 

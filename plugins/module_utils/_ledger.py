@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import ChangedMeanwhile, DamagedLedger, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import explaining
 from ansible_collections.vya.backupdb.plugins.module_utils._signatures import PublicKey, parse_public_key
 from ansible_collections.vya.backupdb.plugins.module_utils._strict_json import strict_json
@@ -41,11 +41,7 @@ _ANCHOR = re.compile(r"(\d{1,12}):([0-9a-f]{64})\Z")
 _FIELDS = {"format", "version", "n", "previous", "record"}
 
 
-class DamagedLedger(BackupError):
-    """A ledger is not what was written."""
-
-
-class Moved(BackupError):
+class Moved(ChangedMeanwhile):
     """Another line was added meanwhile: what was to be added names another predecessor."""
 
 

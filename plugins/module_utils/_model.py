@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, NewerFormat
 from ansible_collections.vya.backupdb.plugins.module_utils._shapes import check_described, check_manifest
 
 #: Version of the manifest's format. A reader reads this and every older one, and refuses a newer one by name.
@@ -285,7 +285,7 @@ class Manifest:
         if not isinstance(version, int) or isinstance(version, bool):
             raise DamagedSet("manifest.json names no schema_version.", "restore the set from another copy")
         if version > MANIFEST_SCHEMA_VERSION:
-            raise DamagedSet(
+            raise NewerFormat(
                 f"The manifest has format version {version}; this collection reads up to {MANIFEST_SCHEMA_VERSION}.",
                 "use the version of vya.backupdb that wrote it, or a newer one"
                 + (f" (written by {_shown(data['collection_version'])})" if data.get("collection_version") else ""),

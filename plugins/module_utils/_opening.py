@@ -27,8 +27,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._age import (
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
     DamagedSet,
+    HostFailed,
+    NoIdentity,
+    NoSpace,
     ProcessError,
-    UsageError,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._keys import Keys
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import DIRECTORY_MODE, FILE_MODE, files_below
@@ -126,7 +128,7 @@ class Opening:
         needed = sum(item.size for item in artefacts if item.path not in self._places)
         free = free_bytes(self._root)
         if free is not None and free < needed * 1.02:
-            raise BackupError(
+            raise NoSpace(
                 f"{self._root} has {free >> 20} MiB free, and decrypting needs {(needed >> 20) + 1} MiB there.",
                 "free space, or name a directory on a larger file system with staging (backupdb_staging)",
             )
@@ -143,7 +145,7 @@ class Opening:
                 try:
                     self._staging = self._stack.enter_context(private_directory(_PREFIX, self._root))
                 except OSError as error:
-                    raise BackupError(
+                    raise HostFailed(
                         f"{self._root} cannot hold what is decrypted: {error.strerror}.",
                         "name another directory with staging (backupdb_staging)",
                     ) from error
@@ -183,7 +185,7 @@ class Opening:
             for _chunk in _hashed(path, digest):
                 pass
             if digest.hexdigest() == sha256:
-                return UsageError(
+                return NoIdentity(
                     f"None of the private keys that were given opens the set {self._directory}.",
                     f"give with identity (backupdb_identity) the one of {' or of '.join(self._recipients)}",
                 )
@@ -193,7 +195,7 @@ class Opening:
         return DamagedSet(f"{path} does not hold what was stored: {error.message}", "restore another set, or a copy")
 
     def _no_room(self, error: Exception) -> BackupError:
-        return BackupError(
+        return NoSpace(
             f"No space left in {self._root} for what is decrypted ({error}).",
             "free space, or name a directory on a larger file system with staging (backupdb_staging)",
         )

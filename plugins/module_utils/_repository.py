@@ -26,7 +26,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
     DamagedSet,
     Interrupted,
+    NoSuchSet,
     RepositoryError,
+    Running,
     UntrustedSet,
     UsageError,
 )
@@ -254,7 +256,7 @@ class Repository:
                 continue
             os.close(descriptor)
             other = "Another" if running in ("", task) else "A"
-            raise RepositoryError(
+            raise Running(
                 f"{other} {running or _BACKUP} of {instance!r} of {source!r} is running"
                 + (f" ({who})." if who else "."),
                 "wait until it has ended; the lock goes with its process",
@@ -320,18 +322,18 @@ class Repository:
         """
         if os.path.isabs(wanted):
             if not os.path.isdir(wanted):
-                raise UsageError(f"There is no set at {wanted}.", "name an existing set's directory")
+                raise NoSuchSet(f"There is no set at {wanted}.", "name an existing set's directory")
             return os.path.normpath(wanted)
         directory = self._without_links(source, instance)
         ids = [name for name in map(os.path.basename, _directories(directory)) if is_set_id(name)]
         if not ids:
-            raise UsageError(
+            raise NoSuchSet(
                 f"The repository {self.root} holds no set of {instance!r} of {source!r}.",
                 "check source, instance and repository; list what is there with the playbook vya.backupdb.list_backups",
             )
         chosen = ids[-1] if wanted == LATEST else wanted
         if chosen not in ids:
-            raise UsageError(
+            raise NoSuchSet(
                 f"There is no set {wanted!r} of {instance!r} of {source!r}.",
                 f"choose one of the {len(ids)} sets there, the newest being {ids[-1]}, or 'latest'",
             )

@@ -17,7 +17,12 @@ import os
 import time
 import weakref
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    NoSuchSet,
+    RepositoryError,
+    Running,
+    UsageError,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import MANIFEST
 
 #: A removal holds its lock for the moment of a rename.
@@ -52,7 +57,7 @@ class ReadLock:
         deadline = time.monotonic() + _PATIENCE
         while not _locked(descriptor, fcntl.LOCK_SH):
             if time.monotonic() > deadline:
-                raise RepositoryError(f"The set {path} is locked by another process.", "wait until that has ended")
+                raise Running(f"The set {path} is locked by another process.", "wait until that has ended")
             time.sleep(_BETWEEN_TRIES)
         try:
             same = os.path.samestat(os.fstat(descriptor), os.lstat(manifest))
@@ -100,4 +105,4 @@ def _locked(descriptor: int, kind: int) -> bool:
 
 
 def _removed(path: str) -> UsageError:
-    return UsageError(f"{path} is no set any more: it was removed, or has lost its manifest.", "choose another set")
+    return NoSuchSet(f"{path} is no set any more: it was removed, or has lost its manifest.", "choose another set")

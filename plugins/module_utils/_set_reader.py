@@ -16,9 +16,9 @@ from typing import Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     DamagedSet,
+    NoIdentity,
     RepositoryError,
     UntrustedSet,
-    UsageError,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._hidden import DETAILS, joined
 from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import submit
@@ -199,7 +199,7 @@ class SetReader:
 
     def _open(self) -> Opening:
         if not self._keys.identities:
-            raise UsageError(
+            raise NoIdentity(
                 f"The set {self.directory} is encrypted, and no private key was given.",
                 "give with identity (backupdb_identity) the private key of " + " or of ".join(self.manifest.recipients),
             )

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, UntrustedSet, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BadKey, MissingProgram, Unsigned, UntrustedSet
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import SIGNATURE
 from ansible_collections.vya.backupdb.plugins.module_utils._model import parse_timestamp, set_id_time
 from ansible_collections.vya.backupdb.plugins.module_utils._strict_json import strict_json
@@ -142,7 +142,7 @@ def parse_trusted(lines: Sequence[str]) -> tuple[PublicKey, ...]:
         try:
             keys.append(parse_public_key(line))
         except ValueError as error:
-            raise UsageError(
+            raise BadKey(
                 f"Entry {number} of trusted_keys is not a public key for signatures: {error}.",
                 "give lines such as 'ssh-ed25519 AAAA… name', which the playbook vya.backupdb.create_keys prints",
             ) from None
@@ -294,7 +294,7 @@ def trusted_signature(
         MissingProgram: this host cannot tell.
     """
     if data is None:
-        raise UntrustedSet(
+        raise Unsigned(
             f"{what} is not signed.",
             "use a set that is; if you know that nobody else could have made this one, sign it with the playbook vya.backupdb.sign",
         )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError, WrongInventory
 from ansible_collections.vya.backupdb.plugins.module_utils._model import set_id_time
 from ansible_collections.vya.backupdb.plugins.module_utils._retention import duration_from
 from ansible_collections.vya.backupdb.plugins.plugin_utils._rows import failed, message, seconds, with_results
@@ -109,7 +109,8 @@ def limit_of(max_lag: Optional[str]) -> Optional[int]:
     try:
         return int(duration_from(str(max_lag)).total_seconds())
     except UsageError as error:
-        raise AnsibleFilterError(f"backupdb_copy_max_lag is {max_lag!r}. What to do: {error.remedy}.") from None
+        wrong = WrongInventory(f"backupdb_copy_max_lag is {max_lag!r}.", error.remedy)
+        raise AnsibleFilterError(str(wrong)) from None
 
 
 def _complaint(copy: str, behind: Optional[int], limit: Optional[int]) -> Optional[str]:

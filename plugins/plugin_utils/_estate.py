@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, Union
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import WrongInventory
 
 FROM, AFTER, INSTANCES = "backupdb_rebuild_from", "backupdb_rebuild_after", "backupdb_instances"
 PROVEN, FAILED, HELD_BACK = "proven", "failed", "not begun"
@@ -30,19 +31,21 @@ def given(value: Any) -> Union[str, dict[str, str], None]:
         try:
             value = json.loads(value)
         except ValueError:
-            raise AnsibleFilterError(
-                f"{FROM} is {value!r}, which is neither the name of a host nor a mapping. What to do: write it as in"
-                f' -e \'{{"{FROM}": {{"db2": "db1"}}}}\', clean hosts first.'
-            ) from None
+            wrong = WrongInventory(
+                f"{FROM} is {value!r}, which is neither the name of a host nor a mapping.",
+                f'write it as in -e \'{{"{FROM}": {{"db2": "db1"}}}}\', clean hosts first',
+            )
+            raise AnsibleFilterError(str(wrong)) from None
     if value is None or value == "":
         return None
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Mapping) and all(isinstance(item, str) and item for pair in value.items() for item in pair):
         return {str(target): str(source) for target, source in value.items()}
-    raise AnsibleFilterError(
+    wrong = WrongInventory(
         f"{FROM} must be the name of a lost host, or a mapping of clean hosts to lost ones, not {value!r}."
     )
+    raise AnsibleFilterError(str(wrong))
 
 
 def rebuild_source(value: Any, host: str) -> str:

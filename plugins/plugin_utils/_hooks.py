@@ -12,6 +12,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 
 #: When hooks run, in the order in which the roles come to them.
 MOMENTS = (
@@ -94,7 +95,7 @@ def hook_titles(hooks: Any, moment: str) -> list[str]:
         AnsibleFilterError: there is no such moment.
     """
     if moment not in MOMENTS:
-        raise AnsibleFilterError(f"hook_titles: there is no moment {moment!r}")
+        raise AnsibleFilterError(str(UsageError(f"hook_titles: there is no moment {moment!r}.")))
     return [_title(entry) for entry in (hooks or {}).get(moment) or ()]
 
 

@@ -20,6 +20,7 @@ from typing import Any, Optional
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 
 OPTION = "identity"
 _PIPE_OPTION = "identity_pipe"
@@ -70,10 +71,11 @@ class HandOver:
         keys, pipe_option = arguments.pop(OPTION, None), _PIPE_OPTION
         hidden = _secrets_of(arguments)
         if keys and hidden:
-            raise AnsibleActionFail(
-                "A module in the background takes private keys (identity) or the secrets of a copy, not both."
-                " What to do: fetch the sets from the copy with one task, and open them with another."
+            wrong = UsageError(
+                "A module in the background takes private keys (identity) or the secrets of a copy, not both.",
+                "fetch the sets from the copy with one task, and open them with another",
             )
+            raise AnsibleActionFail(str(wrong))
         if hidden:
             arguments[_COPY] = {name: value for name, value in arguments[_COPY].items() if name != _SECRETS}
             keys, pipe_option = json.dumps(hidden), _SECRETS_PIPE

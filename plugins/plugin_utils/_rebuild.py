@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
 
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Differs, Occupied
 from ansible_collections.vya.backupdb.plugins.module_utils._model import parse_timestamp
 from ansible_collections.vya.backupdb.plugins.plugin_utils._estate import HELD_BACK
 from ansible_collections.vya.backupdb.plugins.plugin_utils._rows import (
@@ -134,11 +135,12 @@ def _plan_server(row: dict[str, Any], compared: Result, planned: Result, unnamed
     recorded = {*would_restore, *kept, *proven, *_INITIAL.get(row["engine"], ())}
     foreign = [name for name in compared.get("there", ()) if name not in recorded]
     if foreign and unnamed is not None:
-        row["problems"].append(
+        occupied = Occupied(
             f"the server at {address} is not empty, it holds {', '.join(map(repr, foreign[:10]))}"
-            + (f" and {len(foreign) - 10} more" if len(foreign) > 10 else "")
-            + f". What to do: rebuild onto an empty server, or name this host: -e backupdb_rebuild_onto={unnamed}"
+            + (f" and {len(foreign) - 10} more." if len(foreign) > 10 else "."),
+            f"rebuild onto an empty server, or name this host: -e backupdb_rebuild_onto={unnamed}",
         )
+        row["problems"].append(str(occupied))
 
 
 def _not_as_recorded(name: str, address: str, compared: Result) -> str:
@@ -148,7 +150,7 @@ def _not_as_recorded(name: str, address: str, compared: Result) -> str:
         text += ": " + "; ".join(found[:_SHOWN_DIFFERENCES])
         if len(found) > _SHOWN_DIFFERENCES:
             text += f"; {len(found) - _SHOWN_DIFFERENCES} more"
-    return text + ". What to do: drop it or give it another name, then run again"
+    return str(Occupied(f"{text}.", "drop it or give it another name, then run again"))
 
 
 def _plan_in_words(row: Mapping[str, Any]) -> str:
@@ -213,7 +215,7 @@ def _differences_in_words(proof: Result) -> str:
     found = [item["message"] for item in proof.get("differences", ())][:_LISTED_DIFFERENCES]
     if total > len(found):
         found.append(f"{total - len(found)} more")
-    return f"{plural(total, 'difference')} to what was backed up:" + "".join(f"\n  - {line}" for line in found)
+    return str(Differs(f"{plural(total, 'difference')} to what was backed up:", details=found))
 
 
 #: What is fenced, in words: one, and several.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UntrustedSet, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BadKey, UntrustedSet, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import timestamp
 from ansible_collections.vya.backupdb.plugins.module_utils._signatures import (
     PublicKey,
@@ -72,7 +72,7 @@ class SigningKey:
         """
         need_cryptography()
         if not text.strip():
-            raise UsageError("There is no signing key (backupdb_signing_key).", _REMEDY)
+            raise BadKey("There is no signing key (backupdb_signing_key).", _REMEDY)
         data = text.strip().encode() + b"\n"
         read = (
             serialization.load_ssh_private_key if b"OPENSSH PRIVATE KEY" in data else serialization.load_pem_private_key
@@ -80,11 +80,11 @@ class SigningKey:
         try:
             private = read(data, password=None)
         except TypeError:
-            raise UsageError("The signing key is protected by a passphrase.", _REMEDY) from None
+            raise BadKey("The signing key is protected by a passphrase.", _REMEDY) from None
         except (ValueError, UnsupportedAlgorithm):
-            raise UsageError("The signing key is not a private key in PEM.", _REMEDY) from None
+            raise BadKey("The signing key is not a private key in PEM.", _REMEDY) from None
         if not isinstance(private, Ed25519PrivateKey):
-            raise UsageError("The signing key is not an Ed25519 key.", _REMEDY)
+            raise BadKey("The signing key is not an Ed25519 key.", _REMEDY)
         return cls(private)
 
     def pem(self) -> bytes:
@@ -163,7 +163,7 @@ class Signer:
 
     def __init__(self, key: SigningKey, trusted: Sequence[PublicKey], unsigned: bool = False) -> None:
         if trusted and key.public not in trusted:
-            raise UsageError(
+            raise BadKey(
                 "The public half of the signing key is not among trusted_keys, so nobody would trust what it signs.",
                 f"add it to backupdb_trusted_keys: {key.public.line}",
             )
@@ -295,7 +295,7 @@ def key_in_file(path: str, check: bool = False) -> tuple[PublicKey, bool]:
         try:
             key = SigningKey.load(text)
         except UsageError as error:
-            raise UsageError(
+            raise BadKey(
                 f"{path} exists already, and is not a signing key that can be read: {error.message}",
                 "name another file; an existing one is never overwritten",
             ) from None

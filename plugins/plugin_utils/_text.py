@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import human_bytes
 
 _NOTHING = "-"
@@ -29,7 +30,7 @@ def number(value: Any, filter_name: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise AnsibleFilterError(f"{filter_name} wants a number, not {value!r}") from None
+        raise AnsibleFilterError(str(UsageError(f"{filter_name} wants a number, not {value!r}."))) from None
 
 
 def size(value: Any) -> str:
@@ -181,14 +182,15 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Mapping[str, str]
 
 def _column(column: Mapping[str, str], key: str) -> str:
     if key not in column:
-        raise AnsibleFilterError(f"text_table: a column has no {key}: {column!r}")
+        raise AnsibleFilterError(str(UsageError(f"text_table: a column has no {key}: {column!r}.")))
     return column[key]
 
 
 def _kind(column: Mapping[str, str]) -> tuple[Callable[[Any], str], bool]:
     kind = column.get("kind", "text")
     if kind not in KINDS:
-        raise AnsibleFilterError(f"text_table: there is no kind {kind!r}; choose one of {', '.join(sorted(KINDS))}")
+        wrong = UsageError(f"text_table: there is no kind {kind!r}.", f"choose one of {', '.join(sorted(KINDS))}")
+        raise AnsibleFilterError(str(wrong))
     return KINDS[kind]
 
 

@@ -11,7 +11,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError, Running
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import DIRECTORY_MODE, FILE_MODE, STATE, explaining
 from ansible_collections.vya.backupdb.plugins.module_utils._set_states import read_state, write_state
 
@@ -75,7 +75,7 @@ def alone(instance_directory: str, what: str) -> Iterator[None]:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise RepositoryError(
+                raise Running(
                     f"The sets of {what} are being copied by another process.", "wait until it has ended"
                 ) from None
         yield

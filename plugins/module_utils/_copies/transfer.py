@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.vya.backupdb.plugins.module_utils._copies.holdings import GOING, MARKS
 from ansible_collections.vya.backupdb.plugins.module_utils._copies.rclone import NotThere, Rclone
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import CopyFailed, DamagedSet, RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import CopyFailed, DamagedSet, NoSpace, NoSuchSet
 from ansible_collections.vya.backupdb.plugins.module_utils._keys import Keys
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import (
     DIRECTORY_MODE,
@@ -133,13 +133,14 @@ def fetch_marks(rclone: Rclone, parts: Sequence[str], directory: str) -> None:
     """Fetch the files that tell what a set holds.
 
     Raises:
-        CopyFailed: the copy has no such set.
+        NoSuchSet: the copy does not hold it.
+        CopyFailed: it cannot be fetched.
     """
     argv = ["copy", "--ignore-times", "--max-depth=1", f"--max-size={_LARGEST_MARK}"]
     argv += [f"--include=/{name}" for name in MARKS]
     rclone.run(f"fetching of the set {parts[-1]}", [*argv, rclone.place(*parts), directory])
     if not os.path.exists(os.path.join(directory, MANIFEST)) or not os.path.exists(os.path.join(directory, SUMS)):
-        raise CopyFailed(
+        raise NoSuchSet(
             f"{rclone.copy.words.capitalize()} holds no set {parts[-1]} of {parts[1]!r} of {parts[0]!r}.",
             "list what it holds with the module copy_info",
         )
@@ -161,7 +162,8 @@ def fetch_set(
 
     Raises:
         CopyFailed: it cannot be fetched.
-        RepositoryError: there is no room for it.
+        NoSuchSet: the copy does not hold it.
+        NoSpace: there is no room for it.
         DamagedSet: it is not what was written.
     """
     parts = set_parts(source, instance, set_id)
@@ -176,7 +178,7 @@ def fetch_set(
         _remove_strangers(directory, manifest)
         missing = manifest.size - sum(os.path.getsize(path) for path in files_below(directory))
     if missing > free_bytes:
-        raise RepositoryError(
+        raise NoSpace(
             f"The set {set_id} needs {missing} more bytes, and the repository has {free_bytes} left.",
             "free space there, or point backupdb_repository at a larger file system",
         )

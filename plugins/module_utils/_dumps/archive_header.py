@@ -14,7 +14,7 @@ import struct
 from dataclasses import dataclass
 from typing import Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedDump
 
 _COMPRESSION_BYTE = (1, 15)
 _VERSIONS = (1, 10)
@@ -77,7 +77,7 @@ def read_header(data: bytes) -> ArchiveHeader:
         database = reader.string()
         versions = (reader.string(), reader.string()) if version >= _VERSIONS else (None, None)
     except (ValueError, struct.error) as error:
-        raise DamagedSet(
+        raise DamagedDump(
             f"The head of the pg_dump archive cannot be read ({error}).", "give the archive of another backup"
         ) from error
     created = f"{1900 + year}-{month + 1:02}-{day:02} {hour:02}:{minute:02}:{second:02}"

@@ -33,7 +33,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._dumps.detect import 
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
-    DamagedSet,
+    DamagedDump,
     ProcessError,
     UsageError,
 )
@@ -83,7 +83,7 @@ class DumpPart:
             BackupError: it is a directory.
         """
         if self.kind == PG_DIRECTORY:
-            raise BackupError(f"{self.path} is a directory.", "read it with pg_restore")
+            raise UsageError(f"{self.path} is a directory.", "read it with pg_restore")
         first = True
         for chunk in _unpacked(self.path, self.member, self.codecs):
             if first and self.kind == SQL and chunk.startswith(_BOM):
@@ -191,7 +191,7 @@ def _open_zip(path: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
-        raise DamagedSet(f"The zip archive {path} is damaged or cut off: {error}.", _ANOTHER) from error
+        raise DamagedDump(f"The zip archive {path} is damaged or cut off: {error}.", _ANOTHER) from error
 
 
 def _members(path: str) -> list[zipfile.ZipInfo]:
@@ -223,7 +223,7 @@ def _zip_member(path: str, member: str) -> Iterator[bytes]:
                 f"{path} is packed by a method that Python cannot read: {error}.", "unpack it first"
             ) from error
         except (zipfile.BadZipFile, zlib.error, EOFError, lzma.LZMAError, OSError) as error:
-            raise DamagedSet(f"{path} ({member}) is damaged or cut off: {error}.", _ANOTHER) from error
+            raise DamagedDump(f"{path} ({member}) is damaged or cut off: {error}.", _ANOTHER) from error
 
 
 # other codecs
@@ -254,9 +254,9 @@ def _by_python(source: Iterable[bytes], codec: str, path: str) -> Iterator[bytes
                 yield from _pieces(decoder, data, codec)
                 data = decoder.unused_data if decoder.eof else b""
     except (zlib.error, lzma.LZMAError, OSError, EOFError) as error:
-        raise DamagedSet(f"{path} is damaged ({codec}): {error}.", _ANOTHER) from error
+        raise DamagedDump(f"{path} is damaged ({codec}): {error}.", _ANOTHER) from error
     if begun and not decoder.eof:
-        raise DamagedSet(f"{path} is cut off: its {codec} data does not end.", _ANOTHER)
+        raise DamagedDump(f"{path} is cut off: its {codec} data does not end.", _ANOTHER)
 
 
 def _pieces(decoder: Any, data: bytes, codec: str) -> Iterator[bytes]:
@@ -292,7 +292,7 @@ def _by_program(source: Iterator[bytes], codec: str, path: str) -> Iterator[byte
         try:
             process.wait()
         except ProcessError as error:
-            raise DamagedSet(f"{path} is damaged or cut off: {error.message}", _ANOTHER) from error
+            raise DamagedDump(f"{path} is damaged or cut off: {error.message}", _ANOTHER) from error
 
 
 def _feed(source: Iterator[bytes], target: Any, failures: list[BaseException]) -> None:

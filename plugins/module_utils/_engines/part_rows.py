@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, NotProven
 
 _TOLD = 20
 
@@ -44,7 +44,7 @@ def compare_rows(database: str, recorded: Mapping[str, int], found: Mapping[str,
         if recorded.get(name) != rows
     ]
     if different:
-        raise BackupError(
+        raise NotProven(
             f"What was loaded of {database!r} has not the rows that the proof of the set names.",
             "look into the server's log; if it says nothing, restore another set. What was loaded is removed",
             different[:_TOLD],

@@ -65,7 +65,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign impo
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RollbackPlan, RollbackRequest
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, MissingProgram, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Impossible, MissingProgram, NoSuchDatabase
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection, Database, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import Fence
@@ -146,7 +146,7 @@ class PostgresqlEngine(Engine):
         chosen = instance.select(there, request.databases, request.exclude_databases, initial)
         problems, warnings = [], []
         if not chosen:
-            raise UsageError("No database is left to back up.", "correct databases and exclude_databases")
+            raise NoSuchDatabase("No database is left to back up.", "correct databases and exclude_databases")
         for program in (functools.partial(self._access.choose_tools, server.major), zstd_program):
             try:
                 program()
@@ -376,7 +376,7 @@ class PostgresqlEngine(Engine):
         planned = self._plan_load(request)
         server = self._look()
         if planned.problems:
-            raise BackupError(
+            raise Impossible(
                 "The restore is not possible any more; nothing was changed:",
                 "solve each of these, then run again",
                 planned.problems,
@@ -457,7 +457,7 @@ class PostgresqlEngine(Engine):
         for name in databases:
             database = server.database(name)
             if database is None:
-                raise UsageError(f"There is no database {name!r} on the server.", "correct the name")
+                raise NoSuchDatabase(f"There is no database {name!r} on the server.", "correct the name")
             chosen.append(database)
         team = Team(jobs, self._access)
         work = functools.partial(prove_database, self._access, team, server.number, level == CONTENT)
@@ -491,7 +491,7 @@ class PostgresqlEngine(Engine):
 def _refuse(what: str, problems: Sequence[str]) -> None:
     """Fail if anything forbids what was planned, by now."""
     if problems:
-        raise BackupError(
+        raise Impossible(
             f"The {what} is not possible any more; no database was changed:",
             "solve each of these, then run again",
             problems,

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, NotProven
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.compare import compare
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.difference import Difference
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import Proof, ProofObject
@@ -98,7 +98,7 @@ def refuse_if_different(
             text = text.replace(shadow, names[recorded])
         told.append(text)
     more = len(different) - len(told)
-    raise BackupError(
+    raise NotProven(
         "What was loaded is not what was backed up, so it does not take the place of what is there:",
         "look at what differs; with keep_failed the loaded databases stay for that",
         [*told, *([f"{more} more"] if more else [])],

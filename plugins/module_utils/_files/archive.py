@@ -20,7 +20,13 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactWriter
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    BackupError,
+    Defect,
+    ProcessError,
+    UnreadableFiles,
+    UsageError,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._files import tartool
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import shown
 from ansible_collections.vya.backupdb.plugins.module_utils._files.follower import Follower
@@ -156,7 +162,7 @@ class _Archiver:
         if total and not self._request.allow_unreadable:
             names = [shown(to_text(path)) for path in sorted(self._omissions.names["unreadable"])]
             more = [f"and {total - len(names)} more"] if total > len(names) else []
-            raise BackupError(
+            raise UnreadableFiles(
                 f"{total} {'entry' if total == 1 else 'entries'} could not be read; no set was made.",
                 UNREADABLE_REMEDY,
                 names + more,
@@ -299,7 +305,7 @@ class _Feeder(threading.Thread):
             raise self._error
         self._tar.wait()
         if not self._complete:
-            raise BackupError("The list of files broke off.", "run the backup again; report it if it happens again")
+            raise Defect("The list of files broke off.", "run the backup again; report it if it happens again")
 
 
 class _LinkTable:

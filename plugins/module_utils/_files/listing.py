@@ -18,8 +18,9 @@ from typing import Any, BinaryIO, Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
     DamagedSet,
+    NewerFormat,
+    NoSpace,
     ProcessError,
-    RepositoryError,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, find_program, start
 from ansible_collections.vya.backupdb.plugins.module_utils._sink import Sink
@@ -101,7 +102,7 @@ class ListingWriter:
 def explained(error: ProcessError) -> BackupError:
     """What a failure of a compressor means to the operator."""
     if "No space left on device" in error.stderr_tail or "Disk quota exceeded" in error.stderr_tail:
-        return RepositoryError(
+        return NoSpace(
             "No space left for the repository.",
             "free space there, or point backupdb_repository at a larger file system",
         )
@@ -143,7 +144,7 @@ def _check_header(line: bytes) -> None:
     if header.get("format") != FORMAT or not isinstance(header.get("version"), int):
         raise _malformed("its first line does not name the format")
     if header["version"] > VERSION:
-        raise DamagedSet(
+        raise NewerFormat(
             f"The listing has format version {header['version']}; this collection reads up to {VERSION}.",
             "use the version of vya.backupdb that wrote it, or a newer one",
         )

@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional, Union
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ChangedMeanwhile
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import shown
 from ansible_collections.vya.backupdb.plugins.module_utils._files.globs import to_text
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, start
@@ -208,7 +208,7 @@ class Placer:
             raise
 
     def _in_the_way(self, path: bytes) -> BackupError:
-        return BackupError(
+        return ChangedMeanwhile(
             f"{shown(to_text(self._root + path))} appeared while files were being restored.",
             "find out what writes there, stop it, and run the restore again; it goes on where it stopped",
         )

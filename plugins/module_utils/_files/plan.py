@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, HostFailed, Occupied, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._files import guard, tartool
 from ansible_collections.vya.backupdb.plugins.module_utils._files.disk import Deviation, Examiner
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import WORDS, shown
@@ -139,7 +139,7 @@ def plan_restore(request: FilesRestoreRequest, reader: ArtefactReader) -> FilesR
             planner.take(line)
     except OSError as error:
         name = to_text(error.filename) if isinstance(error.filename, bytes) else error.filename
-        raise BackupError(
+        raise HostFailed(
             f"{shown(name or 'A file')} cannot be compared with the set: {error.strerror}.", "run the task with become"
         ) from error
     planner.settle_links(path)
@@ -341,7 +341,8 @@ class _Planner:
             kept = self._problems.get(kind, [])
             if kept:
                 more = self._totals[kind] - len(kept)
-                plan.problems.append(" ".join(kept) + (f" And {more} more." if more else "") + f" {remedy}")
+                text = " ".join(kept) + (f" And {more} more." if more else "")
+                plan.problems.append(str(Occupied(f"{text} {remedy}")))
         plan.problems.extend(self._selection.problems())
         if plan.changes:
             self._check_owners(reader)

@@ -12,7 +12,7 @@ import os
 import stat
 from typing import Any, NamedTuple, Optional, Union
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Defect
 from ansible_collections.vya.backupdb.plugins.module_utils._files import tarstream
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import (
     Digest,
@@ -234,7 +234,7 @@ class Recorder(TarReader):
             if asked.name == path:
                 return asked
             self._missing(asked)
-        raise BackupError(
+        raise Defect(
             f"tar wrote {shown('/' + to_text(path))}, which it was not asked for.",
             "report this as a bug, with the version of tar",
         )

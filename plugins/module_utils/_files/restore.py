@@ -19,7 +19,13 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, ProcessError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    DamagedSet,
+    HostFailed,
+    Impossible,
+    NoSpace,
+    ProcessError,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._files import guard
 from ansible_collections.vya.backupdb.plugins.module_utils._files.entries import shown
 from ansible_collections.vya.backupdb.plugins.module_utils._files.extract import Extractor
@@ -80,7 +86,7 @@ def restore(
         ProcessError: a program failed; nothing was changed.
     """
     if plan.problems:
-        raise BackupError("The files cannot be restored.", "see to each of these first", plan.problems)
+        raise Impossible("The files cannot be restored.", "see to each of these first", plan.problems)
     if plan.changes:
         with _explaining(request.root):
             _Restorer(request, plan, reader, reporter).run()
@@ -94,13 +100,13 @@ def _explaining(root: Optional[str]) -> Iterator[None]:
         yield
     except ProcessError as error:
         if "No space left on device" in error.stderr_tail or "Disk quota exceeded" in error.stderr_tail:
-            raise BackupError(
+            raise NoSpace(
                 f"No space left below {root or '/'} for the files to restore.",
                 "free space there, or restore fewer patterns; what was extracted was removed again",
             ) from error
         raise
     except OSError as error:
-        raise BackupError(
+        raise HostFailed(
             f"The restore stopped: {error.strerror or error}: {shown(_name(error))}.",
             "see to it and run the restore again; it goes on where it stopped",
         ) from error

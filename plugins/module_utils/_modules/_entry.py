@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any, Callable, Optional
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, HostFailed, Interrupted, NoSpace
 from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import stop_with
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._process import accept, end_all
@@ -76,8 +76,8 @@ def run_module(spec: Spec, run: Callable[[Request], dict[str, Any]]) -> None:
 def _of_the_host(error: OSError) -> str:
     """What the operating system said, and what to do about it."""
     where = f": {error.filename}" if error.filename else ""
-    failure = BackupError(f"This host failed: {error.strerror}{where}.", _OF_THE_HOST[error.errno or 0])
-    return str(failure)
+    kind = NoSpace if error.errno in (errno.ENOSPC, errno.EDQUOT) else HostFailed
+    return str(kind(f"This host failed: {error.strerror}{where}.", _OF_THE_HOST[error.errno or 0]))
 
 
 def _warn(module: AnsibleModule, reporter: Reporter) -> None:

@@ -16,7 +16,7 @@ import select
 import time
 from collections.abc import Sequence
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BadKey, UsageError
 
 _SECONDS_TO_COME = 60.0
 _MOST_BYTES = 1 << 20
@@ -46,7 +46,7 @@ def receive(path: str) -> Sequence[str]:
     except ValueError:
         keys = None
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise UsageError(
+        raise BadKey(
             "The private keys did not come whole from the controller.",
             "run it again; set backupdb_live_progress to false if it happens again",
         )

@@ -21,7 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign impo
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import LoadFailed, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import connection_from, jobs_from
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import (
     difference,
@@ -252,8 +252,10 @@ def _judge(outcome: LoadOutcome, result: dict[str, Any], rows_only: bool) -> Non
         if outcome.databases:
             state += f", but for those of {', '.join(item.name for item in outcome.databases)}"
     raise FailedResult(
-        f"{count} statement{'s' if count > 1 else ''} of the dump failed; {state}.",
-        "solve what the server says, then run again",
+        LoadFailed(
+            f"{count} statement{'s' if count > 1 else ''} of the dump failed; {state}.",
+            "solve what the server says, then run again",
+            [str(item) for item in outcome.errors[:_TOLD]],
+        ),
         result,
-        [str(item) for item in outcome.errors[:_TOLD]],
     )

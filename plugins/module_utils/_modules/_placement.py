@@ -26,7 +26,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement im
     Placement,
     RestoredDatabase,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import NoSuchDatabase, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import set_id_at
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT, lines
 
@@ -146,7 +146,7 @@ def new_names(chosen: Sequence[str], rename: Mapping[str, Any], target: Optional
         rename = {chosen[0]: target}
     wrong = sorted(name for name in rename if name not in chosen)
     if wrong:
-        raise UsageError(
+        raise NoSuchDatabase(
             f"rename names databases that are not selected: {', '.join(map(repr, wrong))}.",
             "name databases that are there and that the option databases selects",
         )
@@ -177,7 +177,7 @@ def select(names: Sequence[str], patterns: Sequence[str], where: str) -> list[st
         found = [name for name in names if name == pattern or fnmatch.fnmatchcase(name, pattern)]
         if not found and pattern != "*":
             some = ", ".join(map(repr, names[:20])) + (", …" if len(names) > 20 else "")
-            raise UsageError(
+            raise NoSuchDatabase(
                 f"{pattern!r} matches no database of {where}.",
                 f"choose among {some}" if names else "check that it holds databases at all",
             )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
@@ -54,14 +54,11 @@ class FailedResult(BackupError):
     """A failure that has a result worth returning: what a verification or a comparison found.
 
     Args:
-        message: what is wrong.
-        remedy: what to do about it.
+        failure: what is wrong; its words and its code are those of this error.
         result: the module's result beside the message.
-        details: further lines for the message.
     """
 
-    def __init__(
-        self, message: str, remedy: Optional[str], result: Mapping[str, Any], details: Sequence[str] = ()
-    ) -> None:
-        super().__init__(message, remedy, details)
+    def __init__(self, failure: BackupError, result: Mapping[str, Any]) -> None:
+        super().__init__(failure.message, failure.remedy, failure.details)
+        self.code = failure.code
         self.result = dict(result)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Impossible, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Manifest, parse_timestamp
 
 #: Longest list of names in a result.
@@ -41,9 +41,9 @@ def refuse(what: str, problems: Sequence[str], remedy: str = "solve what is list
         BackupError: there is at least one.
     """
     if len(problems) == 1:
-        raise BackupError(problems[0])
+        raise Impossible(problems[0])
     if problems:
-        raise BackupError(what, remedy, problems[:50])
+        raise Impossible(what, remedy, problems[:50])
 
 
 def check_engine(manifest: Manifest, engine: str) -> None:

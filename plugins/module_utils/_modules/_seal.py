@@ -18,7 +18,12 @@ from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._age import recipients_from
 from ansible_collections.vya.backupdb.plugins.module_utils._codec import SUFFIX, write_json
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted, RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    BackupError,
+    Interrupted,
+    NoSpace,
+    RepositoryError,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._hidden import (
     DETAILS,
     INSTRUCTIONS,
@@ -72,10 +77,11 @@ def space_problem(repository: Repository, needed: int) -> Optional[str]:
     free = repository.free_bytes()
     if needed <= free:
         return None
-    return (
-        f"The repository {repository.root} has {human_bytes(free)} free; the backup may need {human_bytes(needed)}."
-        " What to do: free space there, or point backupdb_repository at a larger file system"
+    problem = NoSpace(
+        f"The repository {repository.root} has {human_bytes(free)} free; the backup may need {human_bytes(needed)}.",
+        "free space there, or point backupdb_repository at a larger file system",
     )
+    return str(problem)
 
 
 @contextlib.contextmanager
@@ -89,17 +95,18 @@ def explaining_full_disk(repository: Repository) -> Iterator[None]:
     except Interrupted:
         raise
     except (BackupError, OSError) as error:
-        if isinstance(error, RepositoryError):
+        if isinstance(error, (RepositoryError, NoSpace)):
             raise
+        said = error.message if isinstance(error, BackupError) else error
         told = isinstance(error, OSError) and error.errno in _NO_SPACE
         if told or "No space left on device" in str(error) or repository.free_bytes() < _FULL_BYTES:
-            raise RepositoryError(
-                f"No space left for the repository at {repository.root} ({error}).",
+            raise NoSpace(
+                f"No space left for the repository at {repository.root} ({said}).",
                 "free space there, or point backupdb_repository at a larger file system",
             ) from error
         if isinstance(error, OSError) and error.errno in _BROKEN:
             raise RepositoryError(
-                f"The set could not be written to the repository at {repository.root} ({error}).",
+                f"The set could not be written to the repository at {repository.root} ({said}).",
                 "check the file system that it lies on",
             ) from error
         raise
@@ -159,7 +166,7 @@ def seal(writer: SetWriter, manifest: Manifest, instructions: str, secret: bool)
         What everybody may read of the manifest, and the path of the set.
 
     Raises:
-        RepositoryError: something could not be written; the set does not exist then.
+        RepositoryError, NoSpace: something could not be written; the set does not exist then.
     """
     if writer.recipients:
         path = writer.create_file(DETAILS, DETAILS, ".json" + SUFFIX["zstd"])

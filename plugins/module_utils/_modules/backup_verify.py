@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, RepositoryError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import timestamp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     JOBS,
@@ -80,9 +80,11 @@ def _verify(request: Request, reader: SetReader, jobs: int) -> dict[str, Any]:
             request.reporter.warn(f"The result of the verification is not remembered: {error.message}")
     if problems:
         raise FailedResult(
-            f"The set {reader.directory} is damaged:",
-            "restore another set, or a copy of this one, and find out what altered it",
+            DamagedSet(
+                f"The set {reader.directory} is damaged:",
+                "restore another set, or a copy of this one, and find out what altered it",
+                problems[:_MOST_PROBLEMS],
+            ),
             result,
-            problems[:_MOST_PROBLEMS],
         )
     return result

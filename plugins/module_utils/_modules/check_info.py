@@ -13,7 +13,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    BackupError,
+    Impossible,
+    Interrupted,
+    UsageError,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._modules import files_archive, instance_info
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import CONNECTION, ENGINES, JOBS, jobs_from
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Options, Request, Spec
@@ -71,7 +76,7 @@ def run(request: Request) -> dict[str, Any]:
     problems = [f"{item['name']}: {item['message']}" for item in looked if not item["ok"]]
     result = {"changed": False, "ok": not problems, "instances": looked}
     if problems and request.params["fail_on_problems"]:
-        raise FailedResult("Not every instance can be backed up:", "solve what is listed", result, problems)
+        raise FailedResult(Impossible("Not every instance can be backed up:", "solve what is listed", problems), result)
     return result
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.vya.backupdb.plugins.module_utils._copies.holdings import complete, holdings
 from ansible_collections.vya.backupdb.plugins.module_utils._copies.rclone import Rclone
 from ansible_collections.vya.backupdb.plugins.module_utils._copies.transfer import fetch_set
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import CopyFailed, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import NoSuchSet, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._keys import Keys
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import LATEST
 from ansible_collections.vya.backupdb.plugins.module_utils._model import is_set_id, set_id_time, timestamp
@@ -105,14 +105,14 @@ def _chosen(wanted: str, there: Sequence[str], here: Sequence[str], request: Req
         decisions = plan(candidates, policy, utc_now(), zone)
         return [item.candidate.set_id for item in decisions if item.keep and item.candidate.set_id in there]
     if not there:
-        raise CopyFailed(
+        raise NoSuchSet(
             f"{rclone.copy.words.capitalize()} holds no set of {what}.",
             "check source, instance and the path of the copy; the module copy_info lists what it holds",
         )
     if wanted == LATEST:
         return [max(there)]
     if wanted not in there:
-        raise CopyFailed(
+        raise NoSuchSet(
             f"{rclone.copy.words.capitalize()} holds no set {wanted} of {what}.",
             f"choose one of the {len(there)} sets there, the newest being {max(there)}, or 'latest'",
         )

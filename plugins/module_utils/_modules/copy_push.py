@@ -25,7 +25,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._drills import drille
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
     CopyFailed,
+    Incomplete,
     Interrupted,
+    NoSuchSet,
     UsageError,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import SIGNATURE
@@ -103,7 +105,7 @@ class _Push:
         listed = list(self.repository.sets(self.source, self.instance))
         if not listed:
             # A disk that is not mounted, perhaps; a copy of nothing is none.
-            raise UsageError(
+            raise NoSuchSet(
                 f"The repository {self.repository.root} holds no set of {self.instance!r} of {self.source!r}.",
                 "make a backup first; check that the repository is where it should be",
             )
@@ -226,10 +228,12 @@ class _Push:
         }
         if outcome.problems:
             raise FailedResult(
-                f"Not every set of {self.instance!r} of {self.source!r} could be brought to {self.rclone.copy.words}:",
-                "verify the repository, and make a new backup; what is good was copied",
+                Incomplete(
+                    f"Not every set of {self.instance!r} of {self.source!r} could be brought to {self.rclone.copy.words}:",
+                    "verify the repository, and make a new backup; what is good was copied",
+                    outcome.problems[:LIMIT],
+                ),
                 result,
-                outcome.problems[:LIMIT],
             )
         return result
 

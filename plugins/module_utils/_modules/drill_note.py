@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._drills import FAILED, PASSED, drilled, record_drill
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import NoSuchSet
 from ansible_collections.vya.backupdb.plugins.module_utils._layout import MANIFEST
 from ansible_collections.vya.backupdb.plugins.module_utils._model import is_set_id, timestamp
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
@@ -35,7 +35,7 @@ def run(request: Request) -> dict[str, Any]:
     params = request.params
     path = os.path.normpath(params["path"])
     if not os.path.isabs(path) or not is_set_id(os.path.basename(path)) or not os.path.isfile(f"{path}/{MANIFEST}"):
-        raise UsageError(f"There is no set at {params['path']}.", "give a set's directory as an absolute path")
+        raise NoSuchSet(f"There is no set at {params['path']}.", "give a set's directory as an absolute path")
     if request.check:
         known = drilled(path)
     else:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import BackupRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Impossible, RepositoryError
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     CONNECTION,
     ONE_WAY,
@@ -74,5 +74,5 @@ def run(request: Request) -> dict[str, Any]:
         problems += filter(None, [space_problem(repository, plan.estimated_bytes)])
     result["problems"] = problems
     if problems and params["fail_on_problems"]:
-        raise FailedResult("A backup is not possible:", "solve what is listed", result, problems)
+        raise FailedResult(Impossible("A backup is not possible:", "solve what is listed", problems), result)
     return result

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BadKey
 from ansible_collections.vya.backupdb.plugins.module_utils._ledger import Moved, append
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 
@@ -32,7 +32,7 @@ def run(request: Request) -> dict[str, Any]:
     """
     params = request.params
     if params["signing_key"]:
-        raise UsageError(
+        raise BadKey(
             "A signing key has come to a host.",
             "run the task by its full name, vya.backupdb.ledger_append, and change the key",
         )
@@ -41,7 +41,7 @@ def run(request: Request) -> dict[str, Any]:
     try:
         head, warnings = append(params["path"], params["record"], params["entry"], params["signature"])
     except Moved as error:
-        raise FailedResult(error.message, error.remedy, {"moved": True}) from None
+        raise FailedResult(error, {"moved": True}) from None
     for text in warnings:
         request.reporter.warn(text)
     return {"changed": True, "number": head.entries, "sha256": head.sha256, "signed": bool(params["signature"])}

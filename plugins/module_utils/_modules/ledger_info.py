@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedLedger, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._ledger import read
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult, Request, Spec
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._results import LIMIT
@@ -54,9 +54,11 @@ def run(request: Request) -> dict[str, Any]:
     }
     if findings.problems and params["fail_on_problems"]:
         raise FailedResult(
-            f"The ledger {params['path']} is not what was written:",
-            "keep it as evidence, find out who changed it, and put a copy back or begin a new one",
+            DamagedLedger(
+                f"The ledger {params['path']} is not what was written:",
+                "keep it as evidence, find out who changed it, and put a copy back or begin a new one",
+                findings.problems,
+            ),
             result,
-            findings.problems,
         )
     return result

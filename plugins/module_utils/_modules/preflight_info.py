@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Impossible
 from ansible_collections.vya.backupdb.plugins.module_utils._modules import _load, restore
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import connection_from
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._placement import (
@@ -90,5 +91,5 @@ def _result(
     if request.diff:
         result["diff"] = difference(plan.info.address, databases, plan.replaced, plan.skipped, plan.roles)
     if problems and request.params["fail_on_problems"]:
-        raise FailedResult("The restore is not possible:", "solve what is listed", result, problems)
+        raise FailedResult(Impossible("The restore is not possible:", "solve what is listed", problems), result)
     return result

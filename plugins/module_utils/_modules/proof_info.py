@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof, without_tablespaces
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Differs, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     CONNECTION,
     ENGINES,
@@ -90,10 +90,12 @@ def _compare(request: Request, reader: SetReader) -> dict[str, Any]:
     if params["fail_on_difference"] and not result["equal"]:
         messages = [item["message"] for item in result["differences"]]
         raise FailedResult(
-            f"{result['total']} difference{'s' if result['total'] > 1 else ''} to the set {reader.manifest.set_id}:",
-            "find out what changed the instance, or restore it again",
+            Differs(
+                f"{result['total']} difference{'s' if result['total'] > 1 else ''} to the set {reader.manifest.set_id}:",
+                "find out what changed the instance, or restore it again",
+                messages[:50] + ([f"{result['total'] - 50} more"] if result["total"] > 50 else []),
+            ),
             result,
-            messages[:50] + ([f"{result['total'] - 50} more"] if result["total"] > 50 else []),
         )
     return result
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, Unsupported
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     KEYS,
     REPOSITORY,
@@ -58,7 +58,7 @@ def run(request: Request) -> dict[str, Any]:
         reader.unlock()
         manifest = reader.manifest
         if manifest.flavour not in _PLANNERS or manifest.flavour not in params["platform"]:
-            raise UsageError(
+            raise Unsupported(
                 f"The set of {params['instance']!r} is of {manifest.flavour}, which is not set up by itself on this operating"
                 " system.",
                 "set up the server yourself, and rebuild without backupdb_provision",

@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Incomplete
 from ansible_collections.vya.backupdb.plugins.module_utils._keys import Keys
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     PROGRESS,
@@ -43,10 +44,12 @@ def run(request: Request) -> dict[str, Any]:
     result = _result(pruned, request, repository.instance_directory(params["source"], params["instance"]))
     if pruned.errors:
         raise FailedResult(
-            f"{len(pruned.errors)} sets of {params['instance']!r} of {params['source']!r} could not be removed:",
-            "see to what is named; the next prune tries again",
+            Incomplete(
+                f"{len(pruned.errors)} sets of {params['instance']!r} of {params['source']!r} could not be removed:",
+                "see to what is named; the next prune tries again",
+                pruned.errors[:50],
+            ),
             result,
-            pruned.errors[:50],
         )
     return result
 

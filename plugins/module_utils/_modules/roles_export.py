@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import RolesExport
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import HostFailed, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._masking import Masker, changed_names
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import CONNECTION, ONE_WAY, connection_from
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import Request, Spec
@@ -69,7 +69,7 @@ def _read(path: str) -> Optional[bytes]:
     except FileNotFoundError:
         return None
     except PermissionError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.", "run the task with become") from error
+        raise HostFailed(f"{path} cannot be read: {error.strerror}.", "run the task with become") from error
 
 
 def _replace(path: str, data: bytes) -> None:
@@ -77,7 +77,7 @@ def _replace(path: str, data: bytes) -> None:
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=".roles-", dir=directory)
     except OSError as error:
-        raise UsageError(
+        raise HostFailed(
             f"{directory} is not writable: {error.strerror}.", "run the task with become, or choose another dest"
         ) from error
     try:
@@ -89,7 +89,7 @@ def _replace(path: str, data: bytes) -> None:
         os.rename(temporary, path)
     except OSError as error:
         os.unlink(temporary)
-        raise UsageError(
+        raise HostFailed(
             f"{path} cannot be written: {error.strerror}.", "free space there, or choose another dest"
         ) from error
 

@@ -15,7 +15,13 @@ from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    BackupError,
+    Interrupted,
+    NoSpace,
+    ScratchFailed,
+    UsageError,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     FILES,
@@ -168,7 +174,7 @@ def _with_its_log(place: Place) -> Iterator[None]:
     except Interrupted:
         raise
     except BackupError as error:
-        raise BackupError(
+        raise ScratchFailed(
             f"{error.message} The log of the throw-away server ends with: {tail(place.log)}",
             "solve what it says; settings of it can be given in drill.settings of the instance",
         ) from error
@@ -194,7 +200,7 @@ def _check_room(parent: str, needed: int) -> None:
     room = os.statvfs(parent)
     free = room.f_bavail * room.f_frsize
     if free < needed:
-        raise BackupError(
+        raise NoSpace(
             f"{parent} has {human_bytes(free)} free; the drill may need {human_bytes(needed)}.",
             "free space there, or name another directory in backupdb_drill_directory",
         )
@@ -213,7 +219,7 @@ def _check_identity(request: Request, engine: str, connection: Connection, place
         info = there.inspect()
     said = str(info.facts.get("data_directory") or info.facts.get("datadir") or "")
     if os.path.realpath(said) != os.path.realpath(place.data):
-        raise BackupError(
+        raise ScratchFailed(
             f"The server that answers in {place.run} works in {said!r}, not in {place.data}.",
             "run it again; nothing was done with that server",
         )

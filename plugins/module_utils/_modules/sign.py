@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
+    BadKey,
     Interrupted,
     UntrustedSet,
     UsageError,
@@ -53,7 +54,7 @@ def run(request: Request) -> dict[str, Any]:
     """
     params = request.params
     if params["signing_key"] is not None:
-        raise UsageError(
+        raise BadKey(
             "The private key was sent to the host, where it must never be.", "call the module by a task of Ansible"
         )
     repository = Repository(params["repository"])

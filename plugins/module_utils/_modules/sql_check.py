@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import Engine
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.registry import engine_for
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Differs, Interrupted, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._options import (
     CONNECTION,
     ONE_WAY,
@@ -80,10 +80,12 @@ def run(request: Request) -> dict[str, Any]:
     }
     if wrong and params["fail_on_mismatch"]:
         raise FailedResult(
-            f"{len(wrong)} of {len(checks)} assertions {'does' if len(wrong) == 1 else 'do'} not hold:",
-            "look at the data, or correct the assertion",
+            Differs(
+                f"{len(wrong)} of {len(checks)} assertions {'does' if len(wrong) == 1 else 'do'} not hold:",
+                "look at the data, or correct the assertion",
+                [f"{check['name']}: {check['message']}" for check in wrong[:50]],
+            ),
             result,
-            [f"{check['name']}: {check['message']}" for check in wrong[:50]],
         )
     return result
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, NewerFormat
 
 #: Version of the proof's format.
 PROOF_SCHEMA_VERSION = 1
@@ -130,7 +130,7 @@ class Proof:
         try:
             version = data["schema_version"]
             if version > PROOF_SCHEMA_VERSION:
-                raise DamagedSet(
+                raise NewerFormat(
                     f"The proof has format version {version}; this collection reads up to {PROOF_SCHEMA_VERSION}.",
                     "use the version of vya.backupdb that wrote the set, or a newer one",
                 )

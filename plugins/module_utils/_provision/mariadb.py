@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import HostFailed, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, run
 from ansible_collections.vya.backupdb.plugins.module_utils._provision.needs import (
     ConfigFile,
@@ -145,7 +145,7 @@ class MariadbPlanner:
         except (FileNotFoundError, NotADirectoryError):
             entries = []
         except OSError as error:
-            raise BackupError(f"{data} cannot be read: {error.strerror}.", "run the task with become") from error
+            raise HostFailed(f"{data} cannot be read: {error.strerror}.", "run the task with become") from error
         directories = [name for name in entries if os.path.isdir(os.path.join(data, name))]
         needs.initialised = "mysql" in directories
         needs.holds_data = any(name not in _SYSTEM and not name.startswith(("#", ".")) for name in directories)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional, Protocol
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import HostFailed, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Manifest
 
 
@@ -57,7 +57,7 @@ class ConfigFile:
         except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError as error:
-            raise BackupError(f"{self.path} cannot be read: {error.strerror}.", "run the task with become") from error
+            raise HostFailed(f"{self.path} cannot be read: {error.strerror}.", "run the task with become") from error
 
 
 @dataclass(frozen=True)

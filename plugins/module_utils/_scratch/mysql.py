@@ -20,7 +20,7 @@ from typing import Any, Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Account
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import MARIADB
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, MissingProgram
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, ScratchFailed
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
 from ansible_collections.vya.backupdb.plugins.module_utils._process import (
     Command,
@@ -249,7 +249,7 @@ class MysqlScratch:
         until = time.monotonic() + _SECONDS_TO_START
         while not _greets(path):
             if launched.poll() is not None or time.monotonic() > until:
-                raise BackupError(
+                raise ScratchFailed(
                     f"The throw-away server of {_TITLES[self._flavour]} {_series(self._recorded.version)} did not start:"
                     f" {tail(place.log)}",
                     "solve what it says; settings of it can be given in drill.settings of the instance",

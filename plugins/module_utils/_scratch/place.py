@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import HostFailed, Running, UsageError
 from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import undisturbed
 from ansible_collections.vya.backupdb.plugins.module_utils._scratch import processes
 
@@ -202,7 +202,7 @@ def take(directory: str) -> Place:
         )
     place = _claim(path)
     if place is None:
-        raise BackupError(f"Somebody else works on {directory}.", "wait until the other drill has ended")
+        raise Running(f"Somebody else works on {directory}.", "wait until the other drill has ended")
     return place
 
 
@@ -241,9 +241,7 @@ def sweep(parent: str, purpose: str) -> list[str]:
         place = _claim(entry.path)
         if place is None:
             if same:
-                raise BackupError(
-                    f"Another drill of the same instance works in {entry.path}.", "wait until it has ended"
-                )
+                raise Running(f"Another drill of the same instance works in {entry.path}.", "wait until it has ended")
             continue
         with place:
             place.remove()
@@ -311,7 +309,7 @@ def _remove_tree(path: str) -> None:
     try:
         shutil.rmtree(path)
     except OSError as error:
-        raise BackupError(
+        raise HostFailed(
             f"{error.filename or path} cannot be removed: {error.strerror}.", "remove the directory by hand"
         ) from error
 

@@ -21,7 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.initdb import initdb_options
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier, literal
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import major_of, program_version
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, MissingProgram
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, ScratchFailed
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, Launched, launch, run
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
@@ -220,7 +220,7 @@ class PostgresqlScratch:
         until = time.monotonic() + _SECONDS_TO_START
         while not _ready(place.data):
             if launched.poll() is not None or time.monotonic() > until:
-                raise BackupError(
+                raise ScratchFailed(
                     f"The throw-away server of PostgreSQL {self._major} did not start: {tail(place.log)}",
                     "solve what it says; settings of it can be given in drill.settings of the instance",
                 )

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from typing import Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import ScratchFailed
 
 #: Variable that holds the token.
 MARK = "BACKUPDB_SCRATCH"
@@ -75,7 +75,7 @@ def end(token: str, data: str, polite: int) -> None:
     _signal_until_gone(token, data, polite, _SECONDS_POLITE)
     left = _signal_until_gone(token, data, signal.SIGKILL, _SECONDS_TO_DIE)
     if left:
-        raise BackupError(
+        raise ScratchFailed(
             f"The processes {', '.join(map(str, left))} of the throw-away server in {data} do not end.",
             "look at what they wait for; the next drill tries again",
         )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Defect
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import (
     NAME,
     STRING,
@@ -85,7 +85,7 @@ def _name(reader: Reader) -> Name:
 
 
 def _malformed(sql: str) -> BackupError:
-    return BackupError(f"This account statement is not understood: {sql[:120]!r}", "report this as a defect")
+    return Defect(f"This account statement is not understood: {sql[:120]!r}", "report this as a defect")
 
 
 def parse_account_statements(sql: str) -> list[AccountStatement]:

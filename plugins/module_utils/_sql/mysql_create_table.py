@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Defect
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import (
     MARK,
     NAME,
@@ -98,7 +98,7 @@ def parse_create_table(sql: str) -> CreateTable:
         if token.kind == NAME:
             name = token.value
     if name is None or reader.next is None:
-        raise BackupError(f"This is no table definition: {sql[:80]!r}", "report this as a defect")
+        raise Defect(f"This is no table definition: {sql[:80]!r}", "report this as a defect")
     begin = reader.position
     parts, end = split_list(sql, begin)
     return CreateTable(name, sql[:begin], tuple(_element(part) for part in parts), sql[end:].rstrip().rstrip(";"))

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Defect
 
 SPACE = "space"
 COMMENT = "comment"
@@ -116,7 +116,7 @@ def split_list(sql: str, begin: int) -> tuple[list[str], int]:
         elif token.text == "," and depth == 1:
             elements.append(sql[start : token.begin].strip())
             start = token.end
-    raise BackupError(
+    raise Defect(
         f"This SQL has no end: {sql[begin : begin + 60]!r}", "restore another set, and report this as a defect"
     )
 
@@ -152,7 +152,7 @@ class Reader:
         """
         token = self.next
         if token is None:
-            raise BackupError(f"This SQL ends too early: {self.sql[:80]!r}", "report this as a defect")
+            raise Defect(f"This SQL ends too early: {self.sql[:80]!r}", "report this as a defect")
         self._at += 1
         return token
 

@@ -65,6 +65,8 @@ class SqlError(BackupError):
         remedy: what to do.
     """
 
+    code = "BDB-55"
+
     def __init__(self, message: str, line: int = 0, remedy: Optional[str] = None) -> None:
         super().__init__(f"Line {line}: {message}" if line else message, remedy)
         self.line = line

@@ -18,7 +18,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
     CopyFailed,
     DamagedSet,
-    RepositoryError,
+    NoSpace,
+    NoSuchSet,
     UntrustedSet,
     UsageError,
 )
@@ -201,7 +202,7 @@ def test_f09_a_set_that_has_no_room_is_not_fetched(
     monkeypatch.setattr(
         "ansible_collections.vya.backupdb.plugins.module_utils._repository.Repository.free_bytes", lambda _self: 1000
     )
-    with pytest.raises(RepositoryError, match=r"needs \d+ more bytes, and the repository has 1000 left"):
+    with pytest.raises(NoSpace, match=r"needs \d+ more bytes, and the repository has 1000 left"):
         call("copy_fetch", **estate.place, copy=offsite.copy)
 
 
@@ -241,11 +242,11 @@ def test_a_copy_that_somebody_emptied_is_filled_again(estate: Estate, offsite: R
 def test_what_is_not_there_is_said(estate: Estate, offsite: Remote) -> None:
     with pytest.raises(UsageError, match="holds no set of 'main' of 'db1'. What to do: make a backup first"):
         call("copy_push", **estate.place, copy=offsite.copy)
-    with pytest.raises(CopyFailed, match="holds no set of 'main' of 'db1'"):
+    with pytest.raises(NoSuchSet, match="holds no set of 'main' of 'db1'"):
         call("copy_fetch", **estate.place, copy=offsite.copy)
     set_id = estate.backup()
     call("copy_push", **estate.place, copy=offsite.copy)
-    with pytest.raises(CopyFailed, match=f"holds no set 20200101T000000Z .*newest being {set_id}"):
+    with pytest.raises(NoSuchSet, match=f"holds no set 20200101T000000Z .*newest being {set_id}"):
         call("copy_fetch", **estate.place, copy=offsite.copy, set="20200101T000000Z")
     with pytest.raises(UsageError, match="rclone on this host knows no type 'gopher'"):
         call("copy_push", **estate.place, copy={"name": "a", "path": "/a", "config": {"type": "gopher"}})

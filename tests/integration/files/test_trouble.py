@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, NoSpace
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 from tests.integration.files.rig import Rig, below, facts
@@ -72,7 +72,7 @@ def test_f09_a_full_repository_ends_in_one_clear_error(
     rig.backup(source)
     older = {path: path.read_bytes() for path in rig.path.rglob("*") if path.is_file() and path.name != ".lock"}
     (source / "large").write_bytes(os.urandom(8 << 20))
-    with pytest.raises(RepositoryError, match="No space left for the repository") as caught:
+    with pytest.raises(NoSpace, match="No space left for the repository") as caught:
         rig.backup(source)
     assert caught.value.remedy
     assert {path: path.read_bytes() for path in rig.path.rglob("*") if path.is_file() and path.name != ".lock"} == older
@@ -82,7 +82,7 @@ def test_f09_a_repository_that_many_small_files_fill(mounted: Callable[[str, int
     rig = Rig(mounted("small", 1))
     for number in range(20_000):
         os.mknod(source / f"{hashlib.sha256(str(number).encode()).hexdigest()}", 0o100644)
-    with pytest.raises(RepositoryError, match="No space left for the repository"):
+    with pytest.raises(NoSpace, match="No space left for the repository"):
         rig.backup(source)
     assert not [path for path in rig.path.rglob("*") if path.is_file() and path.name != ".lock"]
 

@@ -179,7 +179,7 @@ def test_rows_of_a_rebuild_need_a_proof() -> None:
     (row,) = rebuild_rows(plan, None, None, looped(tree=different))
     assert not row["ok"]
     assert row["message"].startswith("60 differences to what was backed up:\n  - difference 0\n")
-    assert row["message"].endswith("difference 49\n  - 10 more")
+    assert row["message"].endswith("difference 49\n  - 10 more\n[BDB-61]")
     (failed,) = rebuild_rows(plan, None, looped(tree={"failed": True, "msg": "disk full"}))
     assert failures([failed]) == ["tree: disk full"]
 

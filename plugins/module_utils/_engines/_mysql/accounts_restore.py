@@ -27,7 +27,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users
     mask_login,
     quoted,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import ServerRefused
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
     ALTER_USER,
     CREATE_ROLE,
@@ -197,7 +197,7 @@ def apply_statements(session: Session, statements: Iterable[AccountStatement]) -
         except driver_errors() as error:
             refused.append(f"{mask_login(statement.text)[:300]}: {error_text(error)}")
     if refused:
-        raise BackupError(
+        raise ServerRefused(
             f"{len(refused)} statements about accounts were refused.",
             "give the login the privileges that it has to hand on, or restore with roles: none",
             refused[:20],
@@ -214,7 +214,7 @@ def revoke_automatic(session: Session, revoked: Iterable[tuple[Name, Name]]) -> 
         try:
             session.execute(f"REVOKE {quoted(role)} FROM {quoted(account)}")
         except driver_errors() as error:
-            raise BackupError(
+            raise ServerRefused(
                 f"The membership of {account} in {role}, which making the role gave, cannot be revoked: "
                 f"{error_text(error)}.",
                 "revoke it by hand",

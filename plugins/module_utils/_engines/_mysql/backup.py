@@ -54,7 +54,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     BackupPlan,
     BackupRequest,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import ChangedMeanwhile
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Database
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, Proof
@@ -293,7 +293,7 @@ class Backup:
     def _compare(self, before: Mapping[str, Catalog], after: Mapping[str, Catalog]) -> None:
         changed = [name for name, catalog in before.items() if not catalog.same_definitions(after[name])]
         if changed:
-            raise BackupError(
+            raise ChangedMeanwhile(
                 f"Definitions in {', '.join(changed)} changed while the backup ran.",
                 "run the backup again when no migration is running",
             )

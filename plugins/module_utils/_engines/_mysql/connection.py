@@ -25,6 +25,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
     ConnectionFailed,
     MissingProgram,
+    ServerRefused,
     UsageError,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
@@ -165,7 +166,7 @@ def explaining(what: str, remedy: Optional[str] = None) -> Iterator[None]:
                 f"The connection was lost while {what}: {error_text(error)}.",
                 "look into the server's log for the reason, then run this again",
             ) from error
-        raise BackupError(f"The server refused {what}: {error_text(error)}.", remedy) from error
+        raise ServerRefused(f"The server refused {what}: {error_text(error)}.", remedy) from error
 
 
 def _missing_driver() -> MissingProgram:

@@ -46,7 +46,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.progr
     with_status,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import KEPT, OURS, UNWRITTEN, is_ours
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, NotProven, ServerRefused
 
 _CHUNK = 1 << 19
 _FLAG = -1
@@ -252,7 +252,7 @@ class Settler:
         missing = [item for item in content.programs if item.kind != EVENT and (item.kind, item.name) not in there]
         lost = [str(item) for item in missing if item not in left]
         if lost:
-            raise BackupError(
+            raise NotProven(
                 f"The server took the definitions of {', '.join(lost[:5])} in {database}, but they are not there.",
                 "look into the server's log",
             )
@@ -347,7 +347,7 @@ class Settler:
 
 
 def _refused(database: str, item: Program, errors: Mapping[tuple[str, str], Exception]) -> BackupError:
-    return BackupError(
+    return ServerRefused(
         f"The server refused to make {item} of {database}: {error_text(errors[database, item.name])}.",
         "look at what it selects from and at the rights of its definer",
     )

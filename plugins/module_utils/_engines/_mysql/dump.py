@@ -37,7 +37,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.snaps
     Splitter,
     widen_pipe,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import NotProven
 from ansible_collections.vya.backupdb.plugins.module_utils._process import (
     PIPE,
     Command,
@@ -143,12 +143,12 @@ class TableDumper:
         rows = splitter.rows if sent.rows < 0 else sent.rows
         name = f"{self._catalog.database}.{table.name}"
         if sent.warnings:
-            raise BackupError(
+            raise NotProven(
                 f"The server gave {sent.warnings} warnings while table {name} was read: {reader.warnings()}.",
                 "repair the rows that it names, then run this again",
             )
         if expected is not None and rows != expected:
-            raise BackupError(
+            raise NotProven(
                 f"Table {name} has {expected} rows, but {rows} were received.",
                 "check the table (CHECK TABLE) and the server's log, then run this again",
             )

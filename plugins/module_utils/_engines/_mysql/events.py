@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import Definition
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import quote_text
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Unsupported
 
 #: Character sets of the server whose bytes Python can write (what the server calls latin1 is cp1252).
 _CODECS = {"utf8mb4": "utf-8", "utf8mb3": "utf-8", "utf8": "utf-8", "latin1": "cp1252", "ascii": "ascii"}
@@ -42,7 +42,7 @@ def events_script(database: str, events: Sequence[Definition]) -> bytes:
         charset = event.settings["character set"]
         codec = _CODECS.get(charset)
         if codec is None:
-            raise BackupError(
+            raise Unsupported(
                 f"Event {database}.{event.name} was made by a client that uses the character set {charset}, which neither "
                 "the dump program nor this collection can write for a database with such a name.",
                 "make the event again from a client that uses utf8mb4, or exclude the database",

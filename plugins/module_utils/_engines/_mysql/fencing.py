@@ -30,7 +30,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users
     read_accounts,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.fencing import ReleasePlan
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import ChangedMeanwhile
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import CONNECTIONS, EVENT, Fence
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
     ALTER_USER,
@@ -121,7 +121,7 @@ def _wake(session: Session, database: str, name: str) -> None:
     with explaining(f"to read the event {name} of {database}"):
         found = read_programs(session, database, judge=False, only=(EVENT, name))
     if not found:
-        raise BackupError(f"The event {name} of {database} went away meanwhile.", "run this again")
+        raise ChangedMeanwhile(f"The event {name} of {database} went away meanwhile.", "run this again")
     with explaining(f"to enable the event {name} of {database}"):
         enter(session, database)
         now = session.value("SELECT @@collation_database")

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Unsupported
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import clause_sections
 
@@ -218,7 +218,7 @@ def flavour_of(version: str) -> Flavour:
     """
     match = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", version)
     if match is None:
-        raise BackupError(f"The server calls its version {version!r}.", "use a MySQL or MariaDB server")
+        raise Unsupported(f"The server calls its version {version!r}.", "use a MySQL or MariaDB server")
     number = tuple(int(part) for part in match.groups())
     if "mariadb" in version.lower():
         return Flavour(

@@ -20,7 +20,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import SYSTEM_DATABASES
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import marked_databases
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import account_in_use
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import NoSuchDatabase
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Database, InstanceInfo
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, find_program, run
 from ansible_collections.vya.backupdb.plugins.module_utils._sql import mysql_accounts as levels
@@ -110,7 +110,7 @@ def select_databases(there: Sequence[Database], patterns: Sequence[str], exclude
     names = [item.name for item in there]
     for pattern in patterns:
         if pattern != "*" and not _matching(pattern, names):
-            raise UsageError(
+            raise NoSuchDatabase(
                 f"No database matches {pattern!r}.",
                 f"choose among {', '.join(map(repr, sorted(names)[:20]))}" if names else "there is none on this server",
             )

@@ -24,7 +24,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavo
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows import load_statement
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.snapshot import widen_pipe
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.structure import Structure, normalised
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, NotProven
 from ansible_collections.vya.backupdb.plugins.module_utils._process import (
     PIPE,
     Command,
@@ -181,7 +181,7 @@ class Loader:
             if warnings:
                 self._judge_warnings(session, table, warnings)
         if loaded != table.rows:
-            raise BackupError(
+            raise NotProven(
                 f"Table {table.name}: {loaded} rows were loaded instead of {table.rows}.",
                 "look into the server's log; if it says nothing, restore another set",
             )
@@ -198,7 +198,7 @@ class Loader:
             if int(session.value(f"SELECT SUM({empty}) FROM {quote_name(table.name)}") or 0) == warnings:
                 return
         texts = tuple(str(row[2]) for row in said[:5])
-        raise BackupError(
+        raise NotProven(
             f"Table {table.name}: the server did not take {warnings} values as they are.",
             "compare the settings of this server with those recorded in the set (sql_mode, character sets, version)",
             texts,
@@ -268,7 +268,7 @@ def compare_definition(name: str, recorded: str, text: str) -> None:
         old, new = recorded.splitlines(), found.splitlines()
         different = [f"recorded: {line}" for line in old if line not in new]
         different += [f"now: {line}" for line in new if line not in old]
-        raise BackupError(
+        raise NotProven(
             f"Table {name} cannot be made on this server as it was recorded.",
             "restore to a server of the recorded version and with the recorded settings",
             different[:6] or ("the order of its columns or keys differs",),

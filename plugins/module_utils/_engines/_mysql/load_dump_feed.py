@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Optional, TypeVar, Union
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.load_dump_parts import DumpChoice
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Defect
 from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import begin
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.identifiers import decode_mysql
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_database import waiting_event
@@ -165,7 +165,7 @@ class Feed:
         if self._failure is not None:
             raise self._failure
         if not self._complete:
-            raise BackupError("Reading the dump ended before its end.", "report this as a defect")
+            raise Defect("Reading the dump ended before its end.", "report this as a defect")
 
     def close(self) -> None:
         """Stop reading."""

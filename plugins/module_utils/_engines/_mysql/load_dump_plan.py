@@ -57,7 +57,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement im
     SKIP,
     Placement,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Impossible, Occupied
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_findings import Finding
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_needs import CHARSET, COLLATION, ENGINE
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_rename import IN_CASE_ONLY
@@ -220,7 +220,7 @@ def again(server: Server, request: LoadRequest, plan: LoadPlan) -> Preflight:
         server, replace(request, sources=sources, placement=replace(request.placement, if_exists=if_exists))
     )
     if found.plan.problems:
-        raise BackupError(
+        raise Impossible(
             "The restore is not possible any more:", "solve what is listed, then run again", found.plan.problems
         )
     return found
@@ -261,10 +261,11 @@ def _choose(
 def _taken(session: Session, placement: Placement, name: str, replaced: dict[str, str]) -> Optional[str]:
     """What forbids giving a name that a database has; else notes what that will be called."""
     if placement.if_exists != REPLACE:
-        return (
+        occupied = Occupied(
             f"Database {name} exists on this server and is not empty. Give the new one another name (target, rename), let "
             "it take the place of the other one (if_exists: replace), or keep that (if_exists: skip)."
         )
+        return str(occupied)
     kept = placement.keep_previous > 0
     replaced[name] = name_for_previous(session, name, placement.stamp) if kept else ""
     return None

@@ -36,7 +36,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign impo
     StatementError,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RestoredDatabase
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ServerRefused
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_policy import DATABASE, SETTING
 
@@ -170,6 +170,6 @@ class _Tables(Shadows):
 
 
 def _not_set(name: str, statement: str, error: str) -> BackupError:
-    return BackupError(
+    return ServerRefused(
         f"The rows are in {name}, but the server refused {statement}: {error}.", "set the counter by hand"
     )

@@ -21,7 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import 
     matches,
     unmatched,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, NoSuchDatabase
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import OBJECT_LEVELS, AccountStatement
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_create_table import (
@@ -94,7 +94,7 @@ def choose(reader: ArtefactReader, request: RestoreRequest) -> Parts:
     for name, target in request.databases.items():
         artefact = reader.manifest.artefact("database", name)
         if artefact is None:
-            raise DamagedSet(f"The set holds no database {name!r}.", "choose another set")
+            raise NoSuchDatabase(f"The set holds no database {name!r}.", "choose another set")
         there = [*(item["name"] for item in artefact.details["tables"]), *artefact.details.get("without_rows", ())]
         wrong = [
             pattern

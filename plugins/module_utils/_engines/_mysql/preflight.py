@@ -63,7 +63,13 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RestoreRequest,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import FAIL, REPLACE, SKIP, Placement
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    ChangedMeanwhile,
+    DamagedSet,
+    Impossible,
+    NoSuchDatabase,
+    Occupied,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, InstanceInfo, Manifest
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import CONNECTIONS
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
@@ -183,10 +189,11 @@ def _choose(
             keeps = placement.keep_previous > 0
             replaced[name] = name_for_previous(session, name, placement.stamp) if keeps else ""
         elif filled:
-            problems.append(
+            occupied = Occupied(
                 f"Database {name} exists on this server and is not empty. Drop it, choose another name, "
                 "let it be replaced (if_exists: replace), or skipped (if_exists: skip)."
             )
+            problems.append(str(occupied))
         if len(name) > LONGEST_NAME or not name or name != name.rstrip(" ") or "\0" in name:
             problems.append(f"{name!r} cannot be the name of a database: choose one of 1 to {LONGEST_NAME} characters.")
         if name.lower() in SYSTEM_DATABASES:
@@ -229,7 +236,7 @@ def server_problems(server: Server, info: InstanceInfo, manifest: Manifest) -> I
 def _artefact(manifest: Manifest, name: str) -> Artefact:
     artefact = manifest.artefact("database", name)
     if artefact is None:
-        raise DamagedSet(f"The set holds no database {name!r}.", "choose another set")
+        raise NoSuchDatabase(f"The set holds no database {name!r}.", "choose another set")
     return artefact
 
 
@@ -449,12 +456,12 @@ def again(server: Server, request: RestoreRequest, plan: RestorePlan, reader: Ar
         reader,
     )
     if found.plan.problems:
-        raise BackupError(
+        raise Impossible(
             "The restore is not possible any more:", "solve what is listed, then run again", found.plan.problems
         )
     surprises = sorted(set(found.plan.replaced) - set(plan.replaced))
     if surprises:
-        raise BackupError(
+        raise ChangedMeanwhile(
             f"These databases have come into being since the plan was made: {', '.join(surprises)}.",
             "look at them, then run again",
         )

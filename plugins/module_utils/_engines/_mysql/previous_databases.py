@@ -56,4 +56,4 @@ def prune(session: Session, name: str, just_replaced: str, keep: int, reporter: 
                 session.execute("SET SESSION foreign_key_checks = 0, lock_wait_timeout = 10")
                 session.execute(f"DROP DATABASE IF EXISTS {quote_name(database)}")
         except BackupError as error:
-            reporter.warn(f"{error} It stays: drop it when nobody uses it any more.")
+            reporter.warn(f"A previous database stays: drop it when nobody uses it any more. {error}")

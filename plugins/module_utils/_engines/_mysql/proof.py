@@ -25,7 +25,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavo
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.programs import Program, renamed
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows import count_query, digest_query
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import PUBLIC, Account, limits_of
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import ServerRefused
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.model import CONTENT, Grant, ProofObject
 from ansible_collections.vya.backupdb.plugins.module_utils._sql import mysql_accounts as levels
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import Name, clause_sections
@@ -94,7 +94,7 @@ def prove_table(session: Session, flavour: Flavour, database: str, table: Table,
             return TableProof(int(session.value(count_query(database, table, flavour))))
         rows, hashed, first, second = session.rows(digest_query(database, table, flavour))[0]
     if rows != hashed:
-        raise BackupError(
+        raise ServerRefused(
             f"{rows - hashed} rows of table {database}.{table.name} cannot be digested by the server.",
             "raise max_allowed_packet on the server above the size of the largest row",
         )

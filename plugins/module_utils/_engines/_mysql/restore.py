@@ -70,7 +70,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.part_rows import compare_rows, recorded_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import REPLACE
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.proven import recorded_proof, refuse_if_different
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, NoSuchDatabase
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._proof.fence import EVENT
 
@@ -179,7 +179,7 @@ class Restore:
         artefact = manifest.artefact("database", recorded)
         database = manifest.database(recorded)
         if artefact is None or database is None:
-            raise DamagedSet(f"The set holds no database {recorded!r}.", "choose another set")
+            raise NoSuchDatabase(f"The set holds no database {recorded!r}.", "choose another set")
         shadow = shadow_name(name, run.id)
         return _Database(
             recorded,

@@ -29,7 +29,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement im
     RollbackRequest,
     RollbackStep,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Impossible
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 
@@ -78,7 +78,7 @@ def roll_back(server: Server, request: RollbackRequest, plan: RollbackPlan, repo
     recover(server, reporter)
     found = plan_rollback(server, request)
     if found.problems or _essence(found.steps) != _essence(plan.steps):
-        raise BackupError(
+        raise Impossible(
             "The rollback is not possible any more:",
             "solve what is listed, then run again",
             found.problems or ("other databases are there than when it was planned",),

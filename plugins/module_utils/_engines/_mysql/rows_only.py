@@ -47,7 +47,14 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.part_rows import compare_rows, recorded_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RestoredDatabase
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    ChangedMeanwhile,
+    Impossible,
+    LoadFailed,
+    NoSuchDatabase,
+    Occupied,
+    ServerRefused,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_words import Reader
 
@@ -131,9 +138,10 @@ def room_for_rows(session: Session, name: str, details: Mapping[str, Any], histo
         table for table in present if _has_rows(session, name, table, history and bool(wanted[table].get("versioned")))
     ]
     if filled:
-        problems.append(
+        occupied = Occupied(
             f"These tables of {name} are not empty: {_some(filled)}. Empty them (TRUNCATE), or restore beside them."
         )
+        problems.append(str(occupied))
     firing = [f"{trigger} of {table}" for table, trigger in session.rows(_TRIGGERS, [name]) if table in wanted]
     if firing:
         problems.append(
@@ -150,7 +158,7 @@ def fill(server: Server, request: RestoreRequest, parts: Parts, reporter: Report
     """
     found = plan(server, request, parts)
     if found.problems:
-        raise BackupError(
+        raise Impossible(
             "The restore is not possible any more:", "solve what is listed, then run again", found.problems
         )
     reporter.phase("load")
@@ -171,7 +179,7 @@ def _fill(
     began = time.monotonic()
     artefact = reader.manifest.artefact("database", recorded)
     if artefact is None:
-        raise BackupError(f"The set holds no database {recorded!r}.", "choose another set")
+        raise NoSuchDatabase(f"The set holds no database {recorded!r}.", "choose another set")
     details, directory = artefact.details, reader.path(artefact)
     tables = [_to_fill(name, directory, item) for item in details["tables"]]
     versioned = {item["name"] for item in details["tables"] if item.get("versioned")}
@@ -223,7 +231,7 @@ def lock_empty(session: Session, name: str, tables: Sequence[str]) -> None:
     """
     filled = [table for table in tables if session.rows(f"SELECT 1 FROM {qualified(name, table)} LIMIT 1 FOR UPDATE")]
     if filled:
-        raise BackupError(
+        raise ChangedMeanwhile(
             f"Tables of {name} have got rows since the plan was made: {_some(filled)}.",
             "stop what writes to them, then run again",
         )
@@ -257,7 +265,7 @@ def check_keys(session: Session, name: str, tables: set[str]) -> None:
         ):
             broken.append(f"{key} of {table}")
     if broken:
-        raise BackupError(
+        raise LoadFailed(
             f"Rows for {name} refer to rows that are not there: {_some(broken)}. The tables are empty as before.",
             "restore the tables that they refer to as well, or first",
         )
@@ -276,7 +284,7 @@ def _set_counters(session: Session, recorded: str, name: str, directory: str, de
         try:
             session.execute(statement)
         except driver_errors() as error:
-            raise BackupError(
+            raise ServerRefused(
                 f"The rows are in {name}, but the server refused {statement[:200]}: {error_text(error)}.",
                 "set the counter by hand",
             ) from error

@@ -25,7 +25,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     driver_errors,
     explaining,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import ProcessError
 from ansible_collections.vya.backupdb.plugins.module_utils._process import (
     PIPE,
     Process,
@@ -136,8 +136,12 @@ class ReaderProcess:
 
     def _fail(self) -> Sent:
         self._process.wait(60)
-        raise BackupError(
-            f"{self._process.command.program} ended before it had sent everything: {self._process.stderr_tail}",
+        program = self._process.command.program
+        raise ProcessError(
+            f"{program} ended before it had sent everything: {self._process.stderr_tail}",
+            program,
+            None,
+            self._process.stderr_tail,
             "look into the server's log for the reason, then run this again",
         )
 

@@ -65,7 +65,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shado
     exists,
     sweep,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ChangedMeanwhile, InUse, Running
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 #: How long one attempt waits for locks on tables, and all of them together, in seconds.
@@ -131,7 +131,9 @@ class Swap:
             try:
                 self._finish(session, other)
             except BackupError as error:
-                self._reporter.warn(f"{error} The exchange itself is complete; the next restore or rollback cleans up.")
+                self._reporter.warn(
+                    f"The exchange is complete; what is left over is removed by the next restore or rollback. {error}"
+                )
 
     # preparing
 
@@ -169,7 +171,7 @@ class Swap:
                 else Content(brought.charset, brought.collation)
             )
             if item.previous is None and not old.empty:
-                raise BackupError(
+                raise ChangedMeanwhile(
                     f"Database {item.live} was filled by somebody else while its backup was being loaded.",
                     "find out who did so, then run the restore again",
                 )
@@ -184,7 +186,7 @@ class Swap:
         """Make sure that nobody uses what is replaced."""
         found = occupants(session, self._lives)
         if found and not self._disconnect:
-            raise BackupError(
+            raise InUse(
                 f"{' and '.join(self._lives)} cannot be replaced while sessions use it: {described(found)}.",
                 "stop the applications, or let their sessions be ended (disconnect: true)",
             )
@@ -227,7 +229,7 @@ class Swap:
 
     def _locked(self, session: Session, error: Exception) -> BackupError:
         holders = occupants(session, self._lives) or in_transactions(session)
-        return BackupError(
+        return InUse(
             f"The tables of {' and '.join(part.exchange.live for part in self._parts)} are locked: {error_text(error)}. "
             + (f"Candidates: {described(holders)}." if holders else "No session says that it holds them."),
             "end the sessions, or stop the applications, then run this again",
@@ -265,7 +267,7 @@ class Swap:
             with explaining(f"looking at the tables of {part.exchange.live}"):
                 found = tables_of(session, part.exchange.live)
             if set(found) != set(part.brought.tables):
-                raise BackupError(
+                raise ChangedMeanwhile(
                     f"Tables were made or dropped in {part.exchange.live} while it was being replaced.",
                     "stop the applications, then run this again",
                 )
@@ -306,7 +308,7 @@ class Swap:
             with explaining(f"dropping database {incoming}"):
                 left = tables_of(session, incoming) if exists(session, incoming) else []
                 if left:
-                    raise BackupError(
+                    raise ChangedMeanwhile(
                         f"Tables came into {incoming} while it got another name: {', '.join(left[:5])}.",
                         f"look at them, then drop database {incoming}",
                     )
@@ -495,5 +497,5 @@ def _alone(session: Session, names: Sequence[str]) -> Iterator[None]:
         for name in sorted(names):
             lock = "vya.backupdb.exchange." + hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32]
             if session.value("SELECT GET_LOCK(%s, 10)", [lock]) != 1:
-                raise BackupError(f"Another run exchanges database {name} just now.", "wait until it is done")
+                raise Running(f"Another run exchanges database {name} just now.", "wait until it is done")
     yield

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools, zstd_program
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, NotProven
 from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import submit
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, run
 from ansible_collections.vya.backupdb.plugins.module_utils._sql import postgresql_sequences
@@ -119,7 +119,7 @@ def check_files(directory: str) -> None:
     """
     for entry in os.scandir(directory):
         if not entry.is_file(follow_symlinks=False):
-            raise BackupError(
+            raise NotProven(
                 f"pg_dump in the container made {entry.name!r} in the dump, which is no file.",
                 "find out what the pg_dump in that container's image is",
             )

@@ -23,10 +23,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._accounts import (
 from ansible_collections.vya.backupdb.plugins.module_utils._containers import Container
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import tools
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
-    BackupError,
     ConnectionFailed,
     MissingPrivilege,
     MissingProgram,
+    ServerRefused,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
 
@@ -422,7 +422,7 @@ def explain(error: Exception, doing: str) -> NoReturn:
         raise ConnectionFailed(
             f"The server ended the connection while {doing}: {said}.", "look into the server's log, then try again"
         ) from error
-    raise BackupError(f"The server reported an error while {doing}: {said} (SQLSTATE {code}).") from error
+    raise ServerRefused(f"The server reported an error while {doing}: {said} (SQLSTATE {code}).") from error
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import read_databases
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import parse_version
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import NoSuchDatabase, Unsupported
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Database
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def look(session: Session[Any]) -> Server:
     """
     number = session.info.server_version
     if number < OLDEST_SERVER:
-        raise BackupError(
+        raise Unsupported(
             f"The server is PostgreSQL {number // 10000}; the oldest version that is supported is"
             f" {OLDEST_SERVER // 10000}.",
             "upgrade the server",
@@ -198,7 +198,7 @@ def select(
         chosen |= matches
     if missing:
         there = ", ".join(sorted(names))
-        raise UsageError(
+        raise NoSuchDatabase(
             f"No database matches {', '.join(repr(item) for item in missing)}.",
             f"correct the pattern; the server has: {there}",
         )

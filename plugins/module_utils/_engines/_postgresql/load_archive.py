@@ -33,7 +33,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import StatementError
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
-    DamagedSet,
+    DamagedDump,
+    LoadFailed,
     MissingProgram,
     ProcessError,
 )
@@ -139,7 +140,7 @@ def _script(part: DumpPart, tools: Tools, options: Sequence[str]) -> Iterator[by
         try:
             process.wait()
         except ProcessError as error:
-            raise DamagedSet(
+            raise DamagedDump(
                 f"{part.label} cannot be read: {error.message}", "give another copy of the dump, or dump again"
             ) from None
 
@@ -195,7 +196,7 @@ def failures_of(error: ProcessError, recorded: str, target: str) -> BackupError:
     if not found:
         return restore_failure(error, recorded, target)
     more = [f"and {count - len(found)} more"] if count > len(found) else []
-    return BackupError(
+    return LoadFailed(
         f"Restoring {recorded!r} as {target!r} failed: {count} of its objects could not be restored, everything else"
         " could; what that name means is as it was.",
         "solve what the server says, then run again",

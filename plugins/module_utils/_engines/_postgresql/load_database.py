@@ -19,9 +19,9 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.load_words import integer_of
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.properties import DEFAULT_TABLESPACE
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_rename import PostgresRenamer
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_roles import role_names
+from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import SqlError
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
@@ -135,9 +135,9 @@ def _spelled(item: Said, renamer: PostgresRenamer, shadow: str) -> list[str]:
     renamed = renamer.apply(item.statement)
     if databases_named(again(item.statement, renamed, item.conforming)) != [shadow]:
         # Whatever the reason: it would change another database.
-        raise BackupError(
+        raise SqlError(
             f"Line {item.statement.line} of the dump cannot be applied to another name: {item.statement.head}",
-            "remove it from the dump, and do by hand what it says",
+            remedy="remove it from the dump, and do by hand what it says",
         )
     text = renamed.decode(item.statement.codec, "surrogateescape").strip().rstrip(";")
     if item.conforming:

@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.foreign import StatementError
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import LoadFailed
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.tokens import Statement
 
 #: What is to be removed is not there: undefined table, object, schema, function, column, or no such relation kind.
@@ -35,7 +35,7 @@ _COPY_LINE = re.compile(r"\ACOPY (.+), line (\d+)(, column [^:]+)?")
 _ROW = "Failing row contains"
 
 
-class LoadStopped(BackupError):
+class LoadStopped(LoadFailed):
     """A statement failed, and the load stops there; the error is in the collector."""
 
 

@@ -29,7 +29,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     read_stream,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import Part
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Unsupported
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_kinds import postgres_level
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_objects import (
     OPERATOR,
@@ -175,7 +175,7 @@ class PartsOfPlainDump:
             return
         self._count += 1
         if self._count > _MOST:
-            raise BackupError(f"The dump has more than {_MOST} statements, too many to choose parts of.", _REMEDY)
+            raise Unsupported(f"The dump has more than {_MOST} statements, too many to choose parts of.", _REMEDY)
         database.facts.append((number, fact))
         self._last = (database, len(database.facts) - 1, fact)
 

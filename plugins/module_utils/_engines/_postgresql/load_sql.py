@@ -19,7 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     is_of_server,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedDump
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_kinds import postgres_level
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_lexer import PostgresLexer, PostgresMode
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.postgresql_objects import Numbering, relation_of
@@ -115,7 +115,7 @@ class PlainLoad:
             raise
         unfinished = splitter.unfinished
         if unfinished is not None and unfinished.what != "statement":
-            raise DamagedSet(
+            raise DamagedDump(
                 f"{self._label} ends inside of the {unfinished.what} that begins in line {unfinished.line}.",
                 "give another copy of the dump, or dump again",
             )

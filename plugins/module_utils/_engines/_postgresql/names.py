@@ -25,6 +25,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.swap import LONGEST_NAME
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import REPLACE, SKIP, Placement
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.previous import previous_name
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Occupied
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
@@ -101,10 +102,11 @@ class Names:
             found.problems += irreplaceable(self._session, self._server, target)
             found.warnings += attached(self._session, target)
         else:
-            found.problems.append(
+            occupied = Occupied(
                 f"The database {target!r} exists already and is left as it is: restore under another name, replace it"
                 " (if_exists: replace), or skip existing ones (if_exists: skip)."
             )
+            found.problems.append(str(occupied))
 
     def _obstacles(self, target: str) -> list[str]:
         return obstacles(self._session, target, self._access.backends, self._placement.disconnect)

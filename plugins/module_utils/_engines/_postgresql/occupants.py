@@ -18,7 +18,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     psycopg_error,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, MissingPrivilege
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, InUse, MissingPrivilege
 from ansible_collections.vya.backupdb.plugins.module_utils._interrupts import submit
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def attached(session: Session[Any], database: str) -> list[str]:
 
 def in_use(name: str, users: Sequence[str]) -> BackupError:
     """The error for a database that cannot be renamed because of its sessions."""
-    return BackupError(
+    return InUse(
         f"The database {name!r} has to be replaced, and {counted(users)}. It is as it was.",
         "stop the applications, or end their sessions (disconnect: true); then run again",
         users[:_SHOWN],

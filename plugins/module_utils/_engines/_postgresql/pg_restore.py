@@ -18,7 +18,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, ProcessError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, LoadFailed, ProcessError
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command
 
 #: Entries of an archive that make event triggers, or say something about them.
@@ -213,7 +213,7 @@ def restore_failure(error: ProcessError, recorded: str, target: str) -> BackupEr
     where = f" at {entry[1]}" if entry else f" at: {head_of_command(statement)}" if statement.strip() else ""
     how = "" if said else f" {error.message}"
     details = [line for line in said if not _TOC_ENTRY.search(line) and "while PROCESSING TOC" not in line]
-    return BackupError(
+    return LoadFailed(
         f"Restoring {recorded!r} as {target!r} failed{where}; what that name means is as it was.{how}",
         "solve what the server says, then run again",
         details,

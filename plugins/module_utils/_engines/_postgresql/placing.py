@@ -34,7 +34,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import REPLACE, Placement
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.previous import previous_name, previous_of
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, Interrupted
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    BackupError,
+    ChangedMeanwhile,
+    Interrupted,
+    InUse,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
 if TYPE_CHECKING:
@@ -145,7 +150,7 @@ class Placer:
             for text in obstacles(self._session, item.name, self._access.backends, self._placement.disconnect)
         ]
         if problems:
-            raise BackupError(
+            raise InUse(
                 "The databases are restored, and what has their names cannot be replaced; everything is as it was:",
                 "run again when nobody uses them",
                 problems,
@@ -172,7 +177,7 @@ class Placer:
             return
         with self._access.session(name, application=self._application) as session:
             if has_user_objects(session):
-                raise BackupError(
+                raise ChangedMeanwhile(
                     f"The database {name!r} was empty and is not any more. It is left as it is.",
                     "run again; to replace what is in it, with if_exists: replace",
                 )

@@ -53,7 +53,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import 
     RestoreRequest,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.part import DATA
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, MissingProgram
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, MissingProgram, NoSuchDatabase
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def artefact_of(reader: ArtefactReader, name: str) -> Artefact:
     """
     found = reader.manifest.artefact("database", name)
     if found is None or reader.manifest.database(name) is None:
-        raise DamagedSet(f"The set holds no database {name!r}.", "name a database that the set has")
+        raise NoSuchDatabase(f"The set holds no database {name!r}.", "name a database that the set has")
     return found
 
 

@@ -32,7 +32,13 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.base import ArtefactReader, RestoreRequest
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.part_rows import compare_rows, recorded_rows
 from ansible_collections.vya.backupdb.plugins.module_utils._engines.placement import RestoredDatabase
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    ChangedMeanwhile,
+    DamagedSet,
+    LoadFailed,
+    NoSuchDatabase,
+    Occupied,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._process import PIPE, Command, chunks, start
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
 
@@ -129,9 +135,10 @@ def room_for_rows(access: Access, server: Server, target: str, part: Selection) 
             " Make them first, with content: schema for example, or choose others."
         )
     if filled:
-        problems.append(
+        occupied = Occupied(
             f"These tables of {target!r} are not empty: {_some(filled)}. Empty them (TRUNCATE), or restore beside them."
         )
+        problems.append(str(occupied))
     if firing:
         problems.append(
             f"These triggers in {target!r} would change or add to what is loaded: {_some(firing)}."
@@ -158,7 +165,7 @@ def fill(
     began = time.monotonic()
     artefact = rows.reader.manifest.artefact("database", rows.recorded)
     if artefact is None:
-        raise DamagedSet(f"The set holds no database {rows.recorded!r}.", "name a database that the set has")
+        raise NoSuchDatabase(f"The set holds no database {rows.recorded!r}.", "name a database that the set has")
     directory = rows.reader.path(artefact)
     recorded = recorded_rows(rows.reader, rows.recorded)
     encoding = encoding_of(read_entries(directory))
@@ -232,7 +239,7 @@ def lock_empty(session: Session[Any], target: str, tables: Sequence[RowsTable], 
         if _has_rows(session, table):
             filled.append(table.name)
     if missing or filled:
-        raise BackupError(
+        raise ChangedMeanwhile(
             f"The tables of {target!r} have changed since the plan was made: {_some([*missing, *filled])}.",
             "stop what writes to them, then run again",
         )
@@ -308,7 +315,7 @@ def check_keys(session: Session[Any], target: str, keys: Sequence[tuple[str, str
         if row is not None and row[0]:
             broken.append(f"{name} of {table}")
     if broken:
-        raise BackupError(
+        raise LoadFailed(
             f"Rows for {target!r} refer to rows that are not there: {_some(broken)}. The tables are empty as before.",
             "restore the tables that they refer to as well, or first",
         )

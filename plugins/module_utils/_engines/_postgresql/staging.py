@@ -25,7 +25,7 @@ from typing import Optional
 from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Account
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.archive import ZST
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import NoSpace
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Artefact, Database
 from ansible_collections.vya.backupdb.plugins.module_utils._staging import free_bytes, give_to, private_directory
 from ansible_collections.vya.backupdb.plugins.module_utils._staging import sweep as sweep_all
@@ -114,7 +114,7 @@ def temporary_directory(needed: int, account: Optional[Account] = None) -> Itera
     """
     root = tempfile.gettempdir()
     if not has_room(needed):
-        raise BackupError(
+        raise NoSpace(
             f"{root} has less than {needed >> 20} MiB free, which pg_restore needs for temporary files.",
             "free space, or set TMPDIR to a larger file system",
         )

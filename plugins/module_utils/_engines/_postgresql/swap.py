@@ -33,6 +33,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
     BackupError,
     ConnectionFailed,
     Interrupted,
+    InUse,
+    MissingPrivilege,
 )
 
 if TYPE_CHECKING:
@@ -147,11 +149,11 @@ def _refuse_if_in_use(access: Access, session: Session[Any], item: Swap, disconn
         if busy and not disconnect:
             raise in_use(name, busy)
         for text in obstacles(session, name, access.backends, True):
-            raise BackupError(f"{text} It is as it was.")
+            raise InUse(f"{text} It is as it was.")
 
 
 def _locked(name: str) -> BackupError:
-    return BackupError(
+    return InUse(
         f"Another transaction holds a lock on the database {name!r} (ALTER DATABASE, CREATE DATABASE from it, …)"
         f" for more than {_LOCK_TIMEOUT // 1000} seconds. It is as it was.",
         "let that transaction end, then run again",
@@ -183,7 +185,7 @@ def open_beside(
                 return access.open(name, application=application)
             except ConnectionFailed as error:
                 failures[name] = error
-    raise BackupError(
+    raise MissingPrivilege(
         f"The databases {', '.join(map(repr, sorted(avoid)))} can only be renamed from another one, and the login cannot"
         " enter any.",
         "let the login CONNECT to the database postgres",

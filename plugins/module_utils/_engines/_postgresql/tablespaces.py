@@ -16,7 +16,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import explained, sql
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier, literal
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, DamagedSet, UsageError
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, HostFailed, UsageError
 
 if TYPE_CHECKING:
     from psycopg import Connection as Session
@@ -179,7 +179,7 @@ def _make_directory(wanted: Wanted, data: str) -> None:
         if os.geteuid() == 0:
             os.chown(wanted.directory, owner.st_uid, owner.st_gid, follow_symlinks=True)
     except OSError as error:
-        raise BackupError(
+        raise HostFailed(
             f"The directory {wanted.directory} of the tablespace {wanted.name!r} cannot be made: {error.strerror}.",
             "make it yourself so that it belongs to the server's account, or give another in tablespaces",
         ) from error

@@ -22,7 +22,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
     Header,
     read_header,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import (
+    DamagedDump,
+    DamagedSet,
+    NewerFormat,
+    Unsupported,
+)
 
 _WITH_ACCESS_METHOD = (1, 14)
 _SHORT_COMPRESSION = (1, 15)
@@ -107,7 +112,7 @@ def without_tablespaces(directory: str, names: frozenset[str]) -> bytes:
 def _read(directory: str) -> tuple[bytes, tuple[int, int]]:
     header = read_header(directory)
     if header.oldest_reader is None:
-        raise DamagedSet(
+        raise NewerFormat(
             f"{directory} has a newer archive format than this collection knows, written by pg_dump {header.program}.",
             "use a newer version of vya.backupdb, or restore the database whole",
         )
@@ -146,7 +151,7 @@ def read_stream(chunks: Iterable[bytes], label: str, tar: bool = False) -> list[
         try:
             form = (body[5], body[6])
             if form < _OLDEST or Header(form).oldest_reader is None:
-                raise DamagedSet(
+                raise Unsupported(
                     f"{label} has archive format {form[0]}.{form[1]}, of which no parts can be taken.",
                     "restore the whole database under another name with target, and take the part from there",
                 )
@@ -156,7 +161,7 @@ def read_stream(chunks: Iterable[bytes], label: str, tar: bool = False) -> list[
                 # It goes on behind what has been read.
                 wanted = 2 * len(data)
                 continue
-            raise DamagedSet(
+            raise DamagedDump(
                 f"The table of contents of {label} is damaged: {error}.", "give another copy of the dump, or dump again"
             ) from None
 
