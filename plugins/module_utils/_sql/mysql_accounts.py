@@ -288,6 +288,19 @@ def clause_sections(clauses: str) -> dict[str, str]:
     Returns:
         First keyword (PASSWORD with its second) -> the clause as written, in order.
     """
+    return {word: clauses[begin:end].strip() for word, begin, end in _sections(clauses)}
+
+
+def with_clause(clauses: str, keyword: str, clause: str) -> str:
+    """A statement about an account with another clause in the place of the one that begins with a keyword, or at its end."""
+    for word, begin, end in _sections(clauses):
+        if word == keyword:
+            return f"{clauses[:begin]}{clause} {clauses[end:]}".rstrip()
+    return f"{clauses} {clause}"
+
+
+def _sections(clauses: str) -> list[tuple[str, int, int]]:
+    """First keyword of each clause, where it begins and where the next one does."""
     found = list(significant(clauses))
     begins: list[tuple[str, int]] = []
     for index, token in enumerate(found):
@@ -302,4 +315,4 @@ def clause_sections(clauses: str) -> dict[str, str]:
             continue
         begins.append((f"{word} {after}" if word == "PASSWORD" else word, token.begin))
     ends = [begin for _word, begin in begins[1:]] + [len(clauses)]
-    return {word: clauses[begin:end].strip() for (word, begin), end in zip(begins, ends)}
+    return [(word, begin, end) for (word, begin), end in zip(begins, ends)]

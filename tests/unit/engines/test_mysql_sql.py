@@ -16,6 +16,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts i
     login_plugins,
     parse_account_statement,
     parse_account_statements,
+    with_clause,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_create_table import (
     parse_create_table,
@@ -262,6 +263,14 @@ def test_clauses_of_a_mariadb_account() -> None:
     }
     assert login_plugins(create) == ["unix_socket", "mysql_native_password"]
     assert clause_sections("IDENTIFIED BY PASSWORD '*A'") == {"IDENTIFIED": "IDENTIFIED BY PASSWORD '*A'"}
+
+
+def test_a_clause_is_told_from_a_comment_that_speaks_of_it() -> None:
+    create = "CREATE USER `a`@`%` IDENTIFIED BY 'x' ACCOUNT UNLOCK PASSWORD HISTORY DEFAULT COMMENT 'ACCOUNT UNLOCK'"
+    assert with_clause(create, "ACCOUNT", "ACCOUNT LOCK") == (
+        "CREATE USER `a`@`%` IDENTIFIED BY 'x' ACCOUNT LOCK PASSWORD HISTORY DEFAULT COMMENT 'ACCOUNT UNLOCK'"
+    )
+    assert with_clause("CREATE USER `a`", "ACCOUNT", "ACCOUNT LOCK") == "CREATE USER `a` ACCOUNT LOCK"
     assert clause_sections("") == {}
     assert login_plugins("CREATE USER `a`@`b` IDENTIFIED BY PASSWORD '*X'") == []
 

@@ -37,7 +37,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts i
     CREATE_USER,
     AccountStatement,
     Name,
-    clause_sections,
+    with_clause,
 )
 
 
@@ -50,12 +50,7 @@ def shut_out(statement: AccountStatement, flavour: Flavour, in_use: Name) -> Acc
         or (name.user, name.host) in flavour.bootstrap_accounts
     ):
         return statement
-    said = clause_sections(statement.text).get("ACCOUNT")
-    if said is None:
-        return replace(statement, text=f"{statement.text} ACCOUNT LOCK")
-    # Behind it there is nothing but expiry and the like: the last one is the clause, whatever a name or hash says.
-    before, _clause, behind = statement.text.rpartition(said)
-    return replace(statement, text=f"{before}ACCOUNT LOCK{behind}")
+    return replace(statement, text=with_clause(statement.text, "ACCOUNT", "ACCOUNT LOCK"))
 
 
 def plan_release(server: Server, recorded: Sequence[Fence]) -> ReleasePlan:
