@@ -15,7 +15,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Optional, TypeVar
+from typing import ClassVar, TypeVar
 
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import Interrupted
 
@@ -23,10 +23,10 @@ Result = TypeVar("Result")
 
 
 class _Waiting:
-    """What has to wait: how many contexts keep it, and the error that stops the run then."""
+    """What has to wait: how many contexts keep it, and the error that stops the run then, if there is one."""
 
     depth = 0
-    error: Optional[Interrupted] = None
+    errors: ClassVar[list[Interrupted]] = []
 
 
 def stop_with(error: Interrupted) -> None:
@@ -37,7 +37,7 @@ def stop_with(error: Interrupted) -> None:
     """
     if not _Waiting.depth:
         raise error
-    _Waiting.error = error
+    _Waiting.errors.append(error)
 
 
 @contextlib.contextmanager
@@ -51,10 +51,8 @@ def undisturbed() -> Iterator[None]:
         yield
     finally:
         _Waiting.depth -= 1
-        error = _Waiting.error
-        if error is not None and not _Waiting.depth:
-            _Waiting.error = None
-            raise error
+        if _Waiting.errors and not _Waiting.depth:
+            raise _Waiting.errors.pop()
 
 
 def submit(pool: ThreadPoolExecutor, work: Callable[..., Result], *arguments: object) -> Future[Result]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,16 +70,14 @@ def _table(first: str, lines: Iterator[str]) -> Iterator[str]:
         if line.startswith(")"):
             break
         columns.append(line.rstrip(","))
-    after = "" if line.endswith(";") else next(lines)
+    after = "" if line.endswith(";") else next(lines, "")
     if after.startswith("INHERITS"):
         columns.sort()
     yield from (first, *columns, line, after)
 
 
 def _query(first: str, lines: Iterator[str]) -> Iterator[str]:
-    line = first
-    while True:
+    for line in itertools.chain((first,), lines):
         yield _QUALIFIER.sub("", line).replace(" NO INDENT)", ")")
         if line.endswith(";"):
             return
-        line = next(lines)
