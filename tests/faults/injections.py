@@ -85,7 +85,11 @@ _CHANGES = ("start", "open", "write", "fsync", "rename", "unlink", "mkdir", "sen
 KILLED = Fault("SIGKILL to the module", _CHANGES, do=send(signal.SIGKILL, True), silent=True)
 STOPPED = Fault("SIGTERM to the module", _CHANGES, do=send(signal.SIGTERM, True), says="stopped by SIGTERM")
 PROGRAM_KILLED = Fault(
-    "SIGKILL to a program", ("start", "write", "read", "send"), True, do=send(signal.SIGKILL, False), says="signal 9"
+    "SIGKILL to a program",
+    ("start", "write", "read", "send"),
+    True,
+    do=send(signal.SIGKILL, False),
+    says="signal 9|Killed",
 )
 PROGRAM_STOPPED = Fault(
     "SIGTERM to a program", ("start", "write", "read", "send"), True, do=send(signal.SIGTERM, False), says=""
@@ -161,7 +165,9 @@ def inject(operation: Operation, fault: Fault, step: Step) -> Injection | None:
         made.wrong.append("there is no result")
     if made.outcome == "failed":
         made.said = str(result["msg"]) if result else ""
-        lost = step.program in operation.servers and bool(re.search(r"lost|Cannot connect", made.said))
+        lost = step.program in operation.servers and bool(
+            re.search(r"lost|ended the connection|Cannot connect", made.said)
+        )
         made.wrong += _untrue(made.said, fault, lost)
     made.wrong += operation.wrong(result)
     made.wrong += _next(operation, place)

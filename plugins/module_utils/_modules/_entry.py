@@ -24,6 +24,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._progress import Repo
 
 _STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _SECONDS_BETWEEN_SWEEPS = 0.2
+_AGAIN = "run it again"
 _FREE, _CHECK = "free space there", "check the file system that it lies on"
 #: What no code can do anything about, with the remedy.
 _OF_THE_HOST = {
@@ -94,25 +95,25 @@ def stopped_by_signals() -> Iterator[None]:
     """
     accept()
     watcher = _Watcher()
-    told: list[Interrupted] = []
+    told: list[str] = []
 
     def stop(number: int, _frame: Optional[FrameType]) -> None:
         for other in _STOPPING:
             signal.signal(other, _pass_over)
         watcher.raised.set()
-        text = f"The run was stopped by {signal.Signals(number).name}; what it had not completed was removed."
-        told.append(Interrupted(text, "run it again"))
-        stop_with(told[0])
+        told.append(f"The run was stopped by {signal.Signals(number).name}")
+        stop_with(Interrupted(f"{told[0]}; what it had not completed was removed.", _AGAIN))
 
     before = {number: signal.signal(number, stop) for number in _STOPPING}
     watcher.start()
     try:
         yield
-    except Interrupted as error:
-        # Another thread may have seen it first, and does not know why.
-        if told and error is not told[0]:
-            raise told[0] from error
-        raise
+    except BackupError as error:
+        if not told or told[0] in error.message:
+            raise
+        # Another thread may have seen it first, and does not know why; or something was left in the middle.
+        said = "" if isinstance(error, Interrupted) else f" While it ended: {error.message}"
+        raise Interrupted(f"{told[0]}.{said}", _AGAIN) from error
     finally:
         watcher.finish()
         for number, handler in before.items():

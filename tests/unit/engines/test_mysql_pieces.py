@@ -29,6 +29,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows 
     load_statement,
     select_rows,
 )
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.settings import is_secret
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.shadow import shadow_name
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.snapshot import Splitter
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.users import (
@@ -283,3 +284,20 @@ def test_mysql_hashes_without_md5() -> None:
     assert "MD5" not in digest and "SHA2(CAST(`b` AS BINARY), 256)" in digest
     assert "MD5(CAST(`b` AS BINARY))" in digest_query("d", table, MARIADB)
     assert "IFNULL(CAST(`v` AS BINARY), 'null')" in select_rows("d", table, flavour_of("9.7.4"), "null")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("report_password", "x", True),
+        ("wsrep_sst_auth", "root:x", True),
+        ("ssl_passphrase", "x", True),
+        ("keyring_hashicorp_secret_id", "x", True),
+        ("validate_password.length", "11", False),
+        ("simple_password_check_digits", "2", False),
+        ("default_authentication_plugin", "caching_sha2_password", False),
+        ("disconnect_on_expired_password", "OFF", False),
+    ],
+)
+def test_f17_variables_with_secrets_are_told_from_rules_for_passwords(name: str, value: str, secret: bool) -> None:
+    assert is_secret(name, value) is secret

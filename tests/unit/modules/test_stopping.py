@@ -67,6 +67,23 @@ except BackupError as error:
     cleaned.set()
 """
 
+#: Cleaning that fails.
+UNCLEAN = """
+import time
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, RepositoryError
+from ansible_collections.vya.backupdb.plugins.module_utils._modules._entry import stopped_by_signals
+
+try:
+    with stopped_by_signals():
+        try:
+            print("ready", flush=True)
+            time.sleep(1000)
+        except BackupError:
+            raise RepositoryError("the disk is broken")
+except BackupError as error:
+    print(type(error).__name__, error.message, flush=True)
+"""
+
 
 @contextmanager
 def running(program: str) -> Iterator[subprocess.Popen[str]]:
@@ -121,3 +138,10 @@ def test_f10_a_thread_that_nobody_waits_for_starts_no_program_after_the_cleaning
     with running(LATE) as process:
         process.send_signal(signal.SIGINT)
         assert ended(process) == "Interrupted\n"
+
+
+def test_f16_what_fails_while_a_stopped_run_is_cleaned_up_is_said_with_what_stopped_it() -> None:
+    with running(UNCLEAN) as process:
+        process.send_signal(signal.SIGTERM)
+        said = ended(process)
+    assert said == "Interrupted The run was stopped by SIGTERM. While it ended: the disk is broken\n"

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+import re
+from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Session,
@@ -16,8 +17,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
 
-#: Variables that hold secrets.
-_SECRET = ("password", "passphrase", "secret", "_auth")
+#: Variables that hold secrets: report_password and wsrep_sst_auth, but not validate_password.length and default_authentication_plugin.
+_SECRET = re.compile(r"(password|_auth)\Z|passphrase|secret|token\Z")
+#: What is none, whatever the name: disconnect_on_expired_password.
+_SWITCHED = ("ON", "OFF")
 
 #: Variables that say where this one server lives, not how it is set up: recorded, never to be applied elsewhere.
 _STATE = ("gtid_", "hostname", "server_uuid", "pid_file", "timestamp")
@@ -55,6 +58,11 @@ _OF_SESSIONS = {
 }
 
 
+def is_secret(name: str, value: Optional[str]) -> bool:
+    """Whether the value of a variable must not be recorded."""
+    return bool(_SECRET.search(name)) and value not in _SWITCHED
+
+
 def read_settings(session: Session, flavour: Flavour) -> dict[str, Any]:
     """Variables that differ from their compiled default, plugins, components, time zones.
 
@@ -76,7 +84,7 @@ def read_settings(session: Session, flavour: Flavour) -> dict[str, Any]:
         zones = int(session.value("SELECT COUNT(*) FROM mysql.time_zone_name"))
     return {
         "variables": {
-            name: {**item, "value": "***" if any(word in name for word in _SECRET) else item["value"]}
+            name: {**item, "value": "***" if is_secret(name, item["value"]) else item["value"]}
             for name, item in variables.items()
             if not name.startswith(_STATE)
         },
