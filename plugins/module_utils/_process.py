@@ -436,6 +436,17 @@ class Launched:
         """The exit code, or None while it runs."""
         return self._popen.poll()
 
+    def ending(self) -> str:
+        """How it ended, in brackets behind a space; nothing while it runs."""
+        code = self.poll()
+        if code is None:
+            return ""
+        # What watches over it says with a code above 128 that it was a signal.
+        number = -code if code < 0 else code - 128
+        if number in set(signal.Signals):
+            return f" (killed by signal {number}, {signal.Signals(number).name})"
+        return f" (exit code {code})"
+
 
 def launch(command: Command, log: str, seconds: int, last_signal: str = "TERM") -> Launched:
     """Start a program that goes on when this process has ended, for a limited time.

@@ -166,7 +166,7 @@ def inject(operation: Operation, fault: Fault, step: Step) -> Injection | None:
     if made.outcome == "failed":
         made.said = str(result["msg"]) if result else ""
         lost = step.program in operation.servers and bool(
-            re.search(r"lost|ended the connection|Cannot connect", made.said)
+            re.search(r"lost|ended the connection|Cannot connect|cannot be reached|did not start", made.said)
         )
         made.wrong += _untrue(made.said, fault, lost)
     made.wrong += operation.wrong(result)

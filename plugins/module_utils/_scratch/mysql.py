@@ -148,7 +148,6 @@ class MysqlScratch:
             f"--defaults-file={place.path('my.cnf')}",
             f"--datadir={place.data}",
             f"--socket={path}",
-            f"--tmpdir={place.path('tmp')}",
             f"--pid-file={os.path.join(place.run, 'mysqld.pid')}",
             f"--log-error={place.log}",
             "--skip-networking",
@@ -185,7 +184,7 @@ class MysqlScratch:
 
     def _configure(self, place: Place) -> None:
         """Write the option file, which initialising and running read."""
-        values: dict[str, Any] = {"local_infile": "ON"}
+        values: dict[str, Any] = {"local_infile": "ON", "tmpdir": place.path("tmp")}
         facts = self._recorded.facts
         values.update({name: facts[name] for name in (*_INITIAL, *_FACTS) if facts.get(name) not in (None, "")})
         if facts.get("sql_mode") == "":
@@ -250,8 +249,8 @@ class MysqlScratch:
         while not _greets(path):
             if launched.poll() is not None or time.monotonic() > until:
                 raise ScratchFailed(
-                    f"The throw-away server of {_TITLES[self._flavour]} {_series(self._recorded.version)} did not start:"
-                    f" {tail(place.log)}",
+                    f"The throw-away server of {_TITLES[self._flavour]} {_series(self._recorded.version)} did not start"
+                    f"{launched.ending()}: {tail(place.log)}",
                     "solve what it says; settings of it can be given in drill.settings of the instance",
                 )
             time.sleep(_STEP)

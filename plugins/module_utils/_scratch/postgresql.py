@@ -221,7 +221,7 @@ class PostgresqlScratch:
         while not _ready(place.data):
             if launched.poll() is not None or time.monotonic() > until:
                 raise ScratchFailed(
-                    f"The throw-away server of PostgreSQL {self._major} did not start: {tail(place.log)}",
+                    f"The throw-away server of PostgreSQL {self._major} did not start{launched.ending()}: {tail(place.log)}",
                     "solve what it says; settings of it can be given in drill.settings of the instance",
                 )
             time.sleep(_STEP)
