@@ -145,7 +145,7 @@ def test_f14_verify_finds_a_truncated_artefact(site: Site, tree: Path) -> None:
 def test_an_inventory_without_hosts_is_an_error(site: Site, playbook: str) -> None:
     run = site.play(playbook, code=None)
     assert run.code != 0
-    assert "The inventory has no host that fits 'backupdb'" in run.message
+    assert "The inventory has no host that fits" in run.message
     assert "-e backupdb_hosts=PATTERN" in run.message
     limited = site.play(playbook, "--limit", "db2", code=None)
     assert limited.code != 0

@@ -405,7 +405,7 @@ def test_server_killed_in_the_middle_of_a_restore(
     with soon(loading, server.kill), pytest.raises(BackupError, match="big|connection"):
         restore(server, made.reader, made.databases)
     assert programs() == []
-    server.start()
+    server.start_again()
     assert server.value("SELECT count(*) FROM pg_database WHERE datname = 'big'") == 0
     restore(server, made.reader, made.databases)
     assert differences(server, made.proof) == []

@@ -136,12 +136,13 @@ class Dumper:
                     check=lambda: _failed_early(process),
                 )
                 try:
-                    soon = [public_schema.STATE]
+                    sorting = collation_version(self._settings.version)
+                    soon = [public_schema.STATE, sorting]
                     inventory = proof.take_inventory(session, self._settings.version, soon, database.size)
                     objects = proof.measure(session, inventory, effort)
                     public = public_schema.described(inventory.catalog.rows(public_schema.STATE))
                     omissions = catalog_grants.not_in_dumps(inventory.catalog, name)
-                    collation = collation_version(session)
+                    ((collation,),) = inventory.catalog.rows(sorting)
                 except psycopg_error():
                     # What stopped the dump too is told by the dump, which knows more about it.
                     _failed_early(process)

@@ -51,16 +51,18 @@ def missing_locale(session: Session[Any], version: int, properties: Mapping[str,
     return None
 
 
-def collation_version(session: Session[Any]) -> Optional[str]:
-    """Version of the library's rules by which the session's database sorts; None if it has none, or before 15."""
-    if session.info.server_version < _FIRST_WITH_VERSIONS:
-        return None
-    query = (
-        "SELECT pg_catalog.pg_database_collation_actual_version(oid) FROM pg_catalog.pg_database"
+def collation_version(number: int) -> str:
+    """The query for the version of the library's rules by which the session's database sorts; NULL if it has none.
+
+    Args:
+        number: the server's version number.
+    """
+    if number < _FIRST_WITH_VERSIONS:
+        return "SELECT NULL"
+    return (
+        "SELECT pg_catalog.pg_database_collation_actual_version(oid)::text FROM pg_catalog.pg_database"
         " WHERE datname = pg_catalog.current_database()"
     )
-    (version,) = session.execute(query).fetchone()
-    return None if version is None else str(version)
 
 
 def version_here(session: Session[Any], properties: Mapping[str, Any]) -> Optional[str]:
