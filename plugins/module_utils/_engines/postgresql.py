@@ -298,7 +298,7 @@ class PostgresqlEngine(Engine):
                 self.reporter.changed = True
                 done = roles_restore.texts(planned)
             if found.tablespaces.wanted:
-                make_tablespaces(session, server, found.tablespaces.wanted)
+                make_tablespaces(session, self._access, server, found.tablespaces.wanted)
                 self.reporter.changed = True
         self.close()
         databases = {name: plan.databases[name] for name in found.databases if name in plan.databases}

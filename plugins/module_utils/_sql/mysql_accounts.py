@@ -292,11 +292,14 @@ def clause_sections(clauses: str) -> dict[str, str]:
 
 
 def with_clause(clauses: str, keyword: str, clause: str) -> str:
-    """A statement about an account with another clause in the place of the one that begins with a keyword, or at its end."""
+    """A statement about an account with another clause in the place of the one that begins with a keyword, or at its end.
+
+    An empty clause removes it.
+    """
     for word, begin, end in _sections(clauses):
         if word == keyword:
-            return f"{clauses[:begin]}{clause} {clauses[end:]}".rstrip()
-    return f"{clauses} {clause}"
+            return " ".join(filter(None, (clauses[:begin].rstrip(), clause, clauses[end:].rstrip())))
+    return f"{clauses} {clause}".rstrip()
 
 
 def _sections(clauses: str) -> list[tuple[str, int, int]]:

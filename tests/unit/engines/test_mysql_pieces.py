@@ -292,6 +292,8 @@ def test_mysql_hashes_without_md5() -> None:
         ("report_password", "x", True),
         ("wsrep_sst_auth", "root:x", True),
         ("ssl_passphrase", "x", True),
+        ("authentication_ldap_simple_bind_root_pwd", "x", True),
+        ("file_key_management_filekey", "x", True),
         ("keyring_hashicorp_secret_id", "x", True),
         ("validate_password.length", "11", False),
         ("simple_password_check_digits", "2", False),

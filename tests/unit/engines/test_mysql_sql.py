@@ -271,6 +271,8 @@ def test_a_clause_is_told_from_a_comment_that_speaks_of_it() -> None:
         "CREATE USER `a`@`%` IDENTIFIED BY 'x' ACCOUNT LOCK PASSWORD HISTORY DEFAULT COMMENT 'ACCOUNT UNLOCK'"
     )
     assert with_clause("CREATE USER `a`", "ACCOUNT", "ACCOUNT LOCK") == "CREATE USER `a` ACCOUNT LOCK"
+    assert with_clause(create, "IDENTIFIED", "").startswith("CREATE USER `a`@`%` ACCOUNT UNLOCK PASSWORD HISTORY")
+    assert with_clause("ALTER USER `a` ACCOUNT LOCK", "IDENTIFIED", "") == "ALTER USER `a` ACCOUNT LOCK"
     assert clause_sections("") == {}
     assert login_plugins("CREATE USER `a`@`b` IDENTIFIED BY PASSWORD '*X'") == []
 

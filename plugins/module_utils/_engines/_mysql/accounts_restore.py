@@ -37,8 +37,8 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts i
     ROLE,
     AccountStatement,
     Name,
-    clause_sections,
     parse_account_statement,
+    with_clause,
 )
 
 _EXISTENCE = (CREATE_ROLE, CREATE_USER, ALTER_USER)
@@ -131,8 +131,7 @@ def _without_login(statement: AccountStatement) -> AccountStatement:
     """An alteration of a user without a password that CREATE ROLE has just made: rules for passwords would refuse it."""
     if statement.level != ALTER_USER:
         return statement
-    login = clause_sections(statement.text).get("IDENTIFIED", "")
-    return replace(statement, text=statement.text.replace(f"{login} ", "", 1))
+    return replace(statement, text=with_clause(statement.text, "IDENTIFIED", ""))
 
 
 def _wanted(

@@ -6,21 +6,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from typing import Any, Optional
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     Session,
     driver_errors,
+    error_number,
     explaining,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
 
 #: Variables that hold secrets: report_password and wsrep_sst_auth, but not validate_password.length and default_authentication_plugin.
-_SECRET = re.compile(r"(password|_auth)\Z|passphrase|secret|token\Z")
+_SECRET = re.compile(r"(password|_pwd|_auth|token|filekey)\Z|passphrase|secret")
 #: What is none, whatever the name: disconnect_on_expired_password.
 _SWITCHED = ("ON", "OFF")
+
+_NO_SUCH_TABLE = 1146
 
 #: Variables that say where this one server lives, not how it is set up: recorded, never to be applied elsewhere.
 _STATE = ("gtid_", "hostname", "server_uuid", "pid_file", "timestamp")
@@ -81,6 +83,7 @@ def read_settings(session: Session, flavour: Flavour) -> dict[str, Any]:
             "SELECT server_name AS name, wrapper AS wrapper, host AS host, port AS port, db AS name_there, "
             "username AS user FROM mysql.servers ORDER BY 1"
         )
+        components = _components(session, flavour)
         zones = int(session.value("SELECT COUNT(*) FROM mysql.time_zone_name"))
     return {
         "variables": {
@@ -89,7 +92,7 @@ def read_settings(session: Session, flavour: Flavour) -> dict[str, Any]:
             if not name.startswith(_STATE)
         },
         "plugins": plugins,
-        "components": _components(session, flavour),
+        "components": components,
         "functions": functions,
         "servers": servers,
         "time_zones_loaded": zones > 0,
@@ -130,7 +133,10 @@ def _mysql_variables(session: Session) -> dict[str, dict[str, Any]]:
 def _components(session: Session, flavour: Flavour) -> list[str]:
     if flavour.is_mariadb:
         return []
-    # The table is there from the first component on.
-    with contextlib.suppress(driver_errors()):
+    try:
         return [row[0] for row in session.rows("SELECT component_urn FROM mysql.component ORDER BY 1")]
-    return []
+    except driver_errors() as error:
+        # The table is there from the first component on.
+        if error_number(error) == _NO_SUCH_TABLE:
+            return []
+        raise

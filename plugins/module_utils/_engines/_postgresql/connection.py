@@ -54,10 +54,11 @@ APPLICATION = "vya.backupdb"
 MAINTENANCE_DATABASE = "postgres"
 DEFAULT_USER = "postgres"
 DEFAULT_PORT = 5432
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Where the servers of Debian, Red Hat and SUSE packages listen.
 _SOCKET_DIRECTORY = "/var/run/postgresql"
 # In containers also where servers listen that nobody told where to: not this host's directory.
-_SOCKET_DIRECTORIES = (_SOCKET_DIRECTORY, "/run/postgresql", "/".join(("", "tmp")))
+_SOCKET_DIRECTORIES = (_SOCKET_DIRECTORY, "/run/postgresql", "/tmp")  # noqa: S108 (nothing is made there)
 _SOCKET_FILE = re.compile(r"\A\.s\.PGSQL\.(\d+)\Z")
 
 #: Settings of every session that reads data or definitions: text forms that do not depend on the server's, database's
@@ -194,6 +195,7 @@ class Access:
             self.container = Container(connection.container, connection.container_engine)
         self.host, self.port = _address(connection, self.container)
         self.is_local_socket = self.host.startswith(("/", "@"))
+        self.is_local = self.is_local_socket or self.host in _LOOPBACK
         self._driver_host = self.host
         if self.container is not None and self.is_local_socket:
             self._driver_host = _socket_inside(self.container, self.host, self.port)

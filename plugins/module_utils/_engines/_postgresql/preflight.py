@@ -182,6 +182,7 @@ class Preflight:
         if self._request.tablespaces or self._request.create_tablespaces:
             found.tablespaces = plan_tablespaces(
                 self._session,
+                self._access,
                 self._server,
                 recorded_settings(self._reader),
                 self._request.tablespaces,
@@ -329,8 +330,7 @@ class Preflight:
     def _space(self, databases: Sequence[Database]) -> Iterator[str]:
         needed = int(sum(database.size for database in databases) * _ROOM)
         directory = self._server.facts.get("data_directory")
-        local = self._access.is_local_socket or self._access.host in ("localhost", "127.0.0.1", "::1")
-        if local and directory and needed:
+        if self._access.is_local and directory and needed:
             where = self._access.container
             free = free_bytes(str(directory)) if where is None else where.free_bytes(str(directory))
             if free is not None and free < needed:

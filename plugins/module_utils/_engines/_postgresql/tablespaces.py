@@ -13,7 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import acl
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import explained, sql
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import (
+    Access,
+    explained,
+    sql,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier, literal
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import DamagedSet, HostFailed, UsageError
@@ -68,6 +72,7 @@ class Spaces:
 
 def plan_tablespaces(
     session: Session[Any],
+    access: Access,
     server: Server,
     settings: Mapping[str, Any],
     mapped: Mapping[str, str],
@@ -78,6 +83,7 @@ def plan_tablespaces(
 
     Args:
         session: to the server.
+        access: how it is reached.
         server: what it is.
         settings: of the set.
         mapped: name -> directory, or nothing for those that are left out.
@@ -108,7 +114,7 @@ def plan_tablespaces(
                 )
             continue
         wanted = Wanted(name, directory, item)
-        found.problems += _problems(wanted, server, roles, found.wanted)
+        found.problems += _problems(wanted, _is_here(access, server), roles, found.wanted)
         found.wanted.append(wanted)
     if found.wanted and not server.superuser:
         found.problems.append(f"{server.user} is not a superuser, and only a superuser makes tablespaces.")
@@ -123,7 +129,7 @@ def _recorded(settings: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {name: item for name, item in items if not name.startswith(_OWN)}
 
 
-def _problems(wanted: Wanted, server: Server, roles: frozenset[str], others: Sequence[Wanted]) -> Iterator[str]:
+def _problems(wanted: Wanted, here: bool, roles: frozenset[str], others: Sequence[Wanted]) -> Iterator[str]:
     name, directory = wanted.name, wanted.directory
     if not os.path.isabs(directory):
         yield f"The tablespace {name!r} cannot lie in {directory!r}: give an absolute path in tablespaces."
@@ -134,7 +140,7 @@ def _problems(wanted: Wanted, server: Server, roles: frozenset[str], others: Seq
     same = [item.name for item in others if os.path.normpath(item.directory) == os.path.normpath(directory)]
     if same:
         yield f"The tablespaces {same[0]!r} and {name!r} cannot both lie in {directory}: give another in tablespaces."
-    if not _is_here(server):
+    if not here:
         return
     try:
         if os.listdir(directory):
@@ -145,16 +151,17 @@ def _problems(wanted: Wanted, server: Server, roles: frozenset[str], others: Seq
         yield f"The directory {directory} of the tablespace {name!r} cannot be used: {error.strerror}."
 
 
-def _is_here(server: Server) -> bool:
-    """Whether the server's files are those of this host."""
-    return os.path.isdir(str(server.facts.get("data_directory") or ""))
+def _is_here(access: Access, server: Server) -> bool:
+    """Whether the server's files are those of this host, and not of one where the same path exists too."""
+    return access.container is None and access.is_local and os.path.isdir(str(server.facts.get("data_directory") or ""))
 
 
-def make_tablespaces(session: Session[Any], server: Server, wanted: Sequence[Wanted]) -> None:
+def make_tablespaces(session: Session[Any], access: Access, server: Server, wanted: Sequence[Wanted]) -> None:
     """Make tablespaces, and on the server's own host their directories.
 
     Args:
         session: to the server; it commits every statement by itself.
+        access: how it is reached.
         server: what it is.
         wanted: as planned.
 
@@ -162,7 +169,7 @@ def make_tablespaces(session: Session[Any], server: Server, wanted: Sequence[Wan
         BackupError: a directory cannot be made.
     """
     for item in wanted:
-        if _is_here(server):
+        if _is_here(access, server):
             _make_directory(item, str(server.facts["data_directory"]))
         with explained(f"making the tablespace {item.name}"):
             for statement in statements(item):
