@@ -110,7 +110,7 @@ locales:
   elements: str
   sample: [de_DE.UTF-8]
 locale_lines:
-  description: Lines of C(/etc/locale.gen) that make them.
+  description: Lines of C(/etc/locale.gen) that make them. Empty where locales come in packages.
   returned: success
   type: list
   elements: str

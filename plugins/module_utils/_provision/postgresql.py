@@ -64,6 +64,11 @@ class PostgresqlPlanner:
                 f"{cluster!r} is no name of a cluster.",
                 "give one of letters, digits, underscores and hyphens in backupdb_server_clusters",
             )
+        if cluster != _USUAL_CLUSTER and not has_named_clusters(names):
+            raise UsageError(
+                f"The cluster cannot be called {cluster!r}: packages of this operating system make one of each major version.",
+                "leave it out of backupdb_server_clusters",
+            )
         self._places = Places(names, release, cluster)
         self._extra = extra
         self._needs = Needs(release, cluster=cluster)
@@ -175,8 +180,15 @@ class PostgresqlPlanner:
         return sorted(name for name in names - _ALWAYS_THERE if _NAME.match(name))
 
 
+def has_named_clusters(names: Mapping[str, Any]) -> bool:
+    """Whether the packages of an operating system can make several clusters of a version, each under its name."""
+    return "{cluster}" in str(names.get("data_directory", ""))
+
+
 def recorded_cluster(recorded: Recorded, names: Mapping[str, Any]) -> str:
     """The name of the recorded cluster, if its data lay where the packages put them; otherwise the usual one."""
+    if not has_named_clusters(names):
+        return _USUAL_CLUSTER
     pattern = re.escape(str(names.get("data_directory", "")))
     pattern = pattern.replace(re.escape("{release}"), r"\d+").replace(re.escape("{cluster}"), r"(?P<cluster>[^/]+)")
     found = re.fullmatch(pattern, str(recorded.facts.get("data_directory") or ""))
