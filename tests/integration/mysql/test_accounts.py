@@ -46,6 +46,8 @@ GRANT SELECT ON `shop\_%`.* TO app@'%';
 GRANT PROCESS, REPLICATION CLIENT ON *.* TO app@'%';
 GRANT ALL PRIVILEGES ON `shop\_2`.* TO locked@localhost WITH GRANT OPTION;
 GRANT PROXY ON app@'%' TO sock@localhost WITH GRANT OPTION;
+GRANT PROXY ON app@'%' TO `q'uo``te"\ ünï☃`@'%';
+GRANT PROXY ON `q'uo``te"\ ünï☃`@'%' TO reader@'127.0.0.1' WITH GRANT OPTION;
 DELIMITER //
 CREATE DEFINER=app@'%' PROCEDURE shop.raise_prices() SQL SECURITY DEFINER BEGIN UPDATE shop.orders SET price = price + 1; END//
 CREATE DEFINER=reporting FUNCTION shop.twice(n INT) RETURNS INT DETERMINISTIC RETURN 2 * n//
@@ -94,8 +96,11 @@ def test_m01_m06_m07_accounts_survive(rebuilt: tuple[MariaDBServer, MariaDBServe
         assert shown[0] == shown[1], user
         if is_role != "Y":
             assert target.sql(f"SHOW CREATE USER {name}", *given) == source.sql(f"SHOW CREATE USER {name}", *given)
-    order = " FROM mysql.roles_mapping ORDER BY 1, 2, 3"
-    assert target.sql("SELECT *" + order) == source.sql("SELECT *" + order)
+    for query in (
+        "SELECT * FROM mysql.roles_mapping ORDER BY 1, 2, 3",
+        "SELECT user, host, proxied_user, proxied_host, with_grant FROM mysql.proxies_priv ORDER BY 1, 2, 3, 4",
+    ):
+        assert target.sql(query) == source.sql(query)
 
 
 def test_old_passwords_log_in_and_readers_only_read(rebuilt: tuple[MariaDBServer, MariaDBServer]) -> None:

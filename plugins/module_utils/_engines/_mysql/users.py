@@ -12,7 +12,7 @@ or more lines and ends in a semicolon.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
@@ -23,6 +23,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.conne
     quote_text,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import Flavour
+from ansible_collections.vya.backupdb.plugins.module_utils._errors import Defect
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts import (
     ALTER_USER,
     CREATE_USER,
@@ -41,6 +42,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_statements
 
 OBJECTS_MARK = "-- Grants on tables and routines: after the databases"
 
+_PROXY_GRANT = "GRANT PROXY ON "
 _HASH = re.compile(r"('(?:[^'\\]|\\.|'')*'|0x[0-9A-Fa-f]+)")
 #: What is demanded of an account's certificate, as SHOW CREATE USER says it.
 _CERTIFICATE = ("SUBJECT", "ISSUER", "CIPHER")
@@ -100,24 +102,51 @@ def read_accounts(server: Server) -> list[Account]:
             listed = session.rows("SELECT user, host, is_role FROM mysql.user ORDER BY is_role DESC, user, host")
         else:
             listed = session.rows("SELECT user, host, 'N' FROM mysql.user ORDER BY user, host")
+        roles = {Name(user, None) for user, _host, kind in listed if kind == "Y"}
+        proxies = _read_proxies(session)
         accounts = []
         for user, host, kind in listed:
             if (user, host) not in flavour.system_accounts:
                 is_role = kind == "Y"
-                accounts.append(_read_account(session, flavour, Name(user, None if is_role else host), is_role))
+                name = Name(user, None if is_role else host)
+                accounts.append(_read_account(session, flavour, name, roles, proxies.get(name, ())))
     return accounts
 
 
-def _read_account(session: Session, flavour: Flavour, name: Name, is_role: bool) -> Account:
+def _read_proxies(session: Session) -> dict[Name, list[AccountStatement]]:
+    """Account -> whose place it may take.
+
+    SHOW GRANTS does not escape the quotes in names there before MariaDB 10.11.19. No host is any host, as it has it.
+    """
+    found: dict[Name, list[AccountStatement]] = {}
+    for user, host, other, other_host, grantable in session.rows(
+        "SELECT user, host, proxied_user, proxied_host, with_grant FROM mysql.proxies_priv ORDER BY 1, 2, 3, 4"
+    ):
+        name = Name(user, host)
+        text = f"GRANT PROXY ON {quoted(Name(other, other_host or '%'))} TO {quoted(name)}"
+        found.setdefault(name, []).append(parse_account_statement(text + " WITH GRANT OPTION" * bool(grantable)))
+    return found
+
+
+def _read_account(
+    session: Session, flavour: Flavour, name: Name, roles: Set[Name], proxies: Sequence[AccountStatement]
+) -> Account:
+    is_role = name in roles
     clauses = ""
     if not is_role:
         clauses = account_clauses(session.rows(f"SHOW CREATE USER {quoted(name)}")[0][0])
         if any(f"{word} '" in clauses for word in _CERTIFICATE):
             clauses = _with_quoted_certificates(session, name, clauses)
-    shown = session.rows(f"SHOW GRANTS FOR {quoted(name)}")
-    parsed = [statement for row in shown for statement in parse_account_statements(row[0])]
-    # MariaDB prints what a role has from its own roles beside its own grants.
-    grants = [item for item in parsed if item.grantee == name and item.privileges != ("USAGE",)]
+    shown = [text for (text,) in session.rows(f"SHOW GRANTS FOR {quoted(name)}") if not text.startswith(_PROXY_GRANT)]
+    grants = list(proxies)
+    for item in (item for text in shown for item in parse_account_statements(text)):
+        # MariaDB prints what a role has from its own roles beside its own grants.
+        if item.grantee != name and not (is_role and item.grantee in roles):
+            raise Defect(
+                f"A grant of {name} is shown as one of {item.grantee}: {item.text[:120]}", "report this as a defect"
+            )
+        if item.grantee == name and item.privileges != ("USAGE",):
+            grants.append(item)
     if not flavour.is_mariadb:
         clauses, defaults = flavour.split_default_roles(clauses)
         if defaults:
