@@ -186,7 +186,7 @@ class Rclone:
                     times = f" {attempt} times" if attempt > 1 else ""
                     raise CopyFailed(
                         f"{self.copy.words.capitalize()}: {what} failed{times}: {reason}",
-                        "check address, path and login of the copy, then run it again: it goes on where it stopped",
+                        f"{_remedy(reason)}, then run it again: it goes on where it stopped",
                     ) from None
             attempt += 1
             self._reporter.warn(
@@ -266,6 +266,13 @@ class _Log:
 
 def _variable(key: str) -> str:
     return f"RCLONE_CONFIG_{_OURS}_{key}".upper()
+
+
+def _remedy(reason: str) -> str:
+    """What helps against a failure that is not repeated."""
+    if "unknown key algorithm" in reason:
+        return "remove lines with this kind of key from the file, such as by ssh-keyscan -t rsa,ecdsa,ed25519: this rclone does not know it"
+    return "check address, path and login of the copy"
 
 
 def _is_secret(option: Mapping[str, Any]) -> bool:
