@@ -24,15 +24,7 @@ _CONTENT = "python3,systemd-sysv,ca-certificates"
 _SECONDS_TO_BOOT = 60
 #: What was downloaded once.
 _PACKAGES = CHECKOUT / ".cache" / "packages"
-# systemd writes its control groups into the container's own namespace. Where the machine has the old layout (cgroup v1), which newer ones
-# do not know any more, they get a tree of the new one.
-_BOOT = (
-    "if grep -q ' /sys/fs/cgroup cgroup2 ' /proc/mounts;"
-    " then mount -o remount,bind,rw /sys/fs/cgroup; exec /lib/systemd/systemd; fi;"
-    ' set -e; mkdir /run/tree; mount -t cgroup2 cgroup2 /run/tree; mkdir "/run/tree/$0"; echo $$ >"/run/tree/$0/cgroup.procs";'
-    " exec unshare --cgroup /bin/sh -c 'umount /run/tree; umount --lazy /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup;"
-    " exec /lib/systemd/systemd'"
-)
+_BOOT = Path(__file__).with_name("boot")
 _TREES = Path("/sys/fs/cgroup/unified")
 #: Where the repository is seen.
 SHARED = "/mnt/backups"
@@ -140,10 +132,9 @@ class Estate:
             "--security-opt=apparmor=unconfined",
             f"--volume={self.shared}:{SHARED}",
             f"--volume={packages}:/var/cache/apt/archives",
+            f"--volume={_BOOT}:/boot-test:ro",
             image(self.engine, release),
-            "/bin/sh",
-            "-c",
-            _BOOT,
+            "/boot-test",
             unique,
         )
         host = Host(self.engine, unique)

@@ -139,14 +139,8 @@ class MariadbPlanner:
         libraries = self._libraries()
         needs.programs = places.several("programs")
         needs.packages = [*places.several("packages"), *sorted({known[name] for name in libraries if name in known})]
-        data = places.one("data_directory")
-        try:
-            entries = os.listdir(data)
-        except (FileNotFoundError, NotADirectoryError):
-            entries = []
-        except OSError as error:
-            raise HostFailed(f"{data} cannot be read: {error.strerror}.", "run the task with become") from error
-        directories = [name for name in entries if os.path.isdir(os.path.join(data, name))]
+        found = {data: list(_directories(data)) for data in places.several("data_directories")}
+        directories = [name for names in found.values() for name in names]
         needs.initialised = "mysql" in directories
         needs.holds_data = any(name not in _SYSTEM and not name.startswith(("#", ".")) for name in directories)
         needs.time_zones = bool(self._recorded.settings.get("time_zones_loaded"))
@@ -156,7 +150,8 @@ class MariadbPlanner:
             needs.problems += self._version_problems(program)
             self._configure(known_variables(program), [name for name in libraries if name not in known])
             self._add_components()
-        refuse_occupied(needs, places.one("marker"), f"a server of {self.product.title} in {data}")
+        where = next((data for data, names in found.items() if names), "")
+        refuse_occupied(needs, places.one("marker"), f"a server of {self.product.title} in {where}")
         return needs
 
     def _version_problems(self, program: str) -> Iterator[str]:
@@ -211,6 +206,19 @@ class MariadbPlanner:
         plugins = tuple(f"{str(item['name']).lower()}_" for item in self._recorded.settings.get("plugins") or ())
         found = (_COMPONENT.fullmatch(str(urn)) for urn in self._recorded.settings.get("components") or ())
         return plugins + tuple(f"{match[1][len('component_') :]}." for match in found if match is not None)
+
+
+def _directories(data: str) -> Iterator[str]:
+    """Names of the directories in a data directory, none if it is not there."""
+    try:
+        entries = os.listdir(data)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise HostFailed(f"{data} cannot be read: {error.strerror}.", "run the task with become") from error
+    for name in entries:
+        if os.path.isdir(os.path.join(data, name)):
+            yield name
 
 
 class Variables:

@@ -106,6 +106,8 @@ def names(tmp_path: Path) -> dict[str, Any]:
     """The places of Debian, in a folder; the packages are not installed."""
 
     def moved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [moved(item) for item in value]
         return str(tmp_path) + value if isinstance(value, str) and value.startswith("/") else value
 
     return {name: moved(value) for name, value in NAMES["mariadb"].items()}
@@ -137,14 +139,14 @@ def test_a_series_that_is_none_is_refused(names: dict[str, Any], release: str) -
 @pytest.mark.parametrize(("databases", "said"), [([], "somebody else"), (["shop"], "holds databases")])
 def test_a_server_of_somebody_else_is_refused(names: dict[str, Any], databases: list[str], said: str) -> None:
     for name in ("mysql", "performance_schema", "sys", *databases):
-        (Path(names["data_directory"]) / name).mkdir(parents=True)
+        (Path(names["data_directories"][0]) / name).mkdir(parents=True)
     (problem,) = needs(names).problems
     assert said in problem
 
 
 def test_our_own_server_is_gone_on_with(names: dict[str, Any]) -> None:
     for name in ("mysql", "shop"):
-        (Path(names["data_directory"]) / name).mkdir(parents=True)
+        (Path(names["data_directories"][0]) / name).mkdir(parents=True)
     marker = Path(names["marker"])
     marker.parent.mkdir(parents=True)
     marker.touch()
@@ -185,7 +187,7 @@ def test_components_of_mysql_are_installed_where_their_library_is(tmp_path: Path
         **NAMES["mysql"],
         "program": str(program),
         "plugins_directory": str(tmp_path),
-        "data_directory": str(tmp_path / "none"),
+        "data_directories": [str(tmp_path / "none")],
         "marker": str(tmp_path / "marker"),
     }
     settings = {

@@ -40,6 +40,7 @@ except ImportError:  # said with a remedy when a connection is wanted
 SOCKETS = (
     "/run/mysqld/mysqld.sock",
     "/var/run/mysqld/mysqld.sock",
+    "/run/mariadbd/mysqld.sock",
     "/var/lib/mysql/mysql.sock",
     "/var/run/mysql/mysql.sock",
 )
