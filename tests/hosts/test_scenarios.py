@@ -1,0 +1,71 @@
+# Copyright (c) 2026, vya.backupdb contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The scenarios of extensions/molecule, on hosts that all of them share."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.engine import Engine
+from tests.support.paths import CHECKOUT, ansible_environment
+
+#: whole hosts are installed
+pytestmark = pytest.mark.timeout(2400)
+SCENARIOS = ("nightly", "drill", "rebuild", "upgrade", "estate")
+#: what a scenario measures
+_MEASURED = re.compile(r'"msg": "(Rebuild of .*)"')
+
+Molecule = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def molecule(engine: Engine) -> Iterator[Molecule]:
+    """Runs molecule on hosts that were just made, and fails with what it printed."""
+    programs = Path(sys.executable).parent
+    environment = {
+        **ansible_environment(),
+        **engine.environment,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "NO_COLOR": "1",
+    }
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [programs / "molecule", *arguments],
+            cwd=CHECKOUT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    # what a run that was killed has left
+    run("destroy")
+    run("create")
+    yield run
+    run("destroy")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_scenario(molecule: Molecule, scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        output = molecule("converge", "--scenario-name", scenario)
+        molecule("verify", "--scenario-name", scenario)
+    finally:
+        molecule("cleanup", "--scenario-name", scenario)
+    for line in _MEASURED.findall(output):
+        with capsys.disabled():
+            print(f"\n{line}")
