@@ -77,6 +77,7 @@ class MariaDBServer(Server):
         self.server_program = find_program(folder, "mariadbd", "mysqld", root=root)
         self.install_program = find_program(folder, "mariadb-install-db", "mysql_install_db", root=root)
         self.client_program = find_program(LOST_PROGRAMS if root else folder, "mariadb", "mysql")
+        self.dump_program = find_program(LOST_PROGRAMS if root else folder, "mariadb-dump", "mysqldump")
         self.version_text = run(in_root(root, [self.server_program, "--no-defaults", "--version"])).strip()
         match = re.search(r"(\d+)\.(\d+)\.(\d+)-MariaDB", self.version_text)
         if match is None:

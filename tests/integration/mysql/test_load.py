@@ -69,7 +69,7 @@ PROGRAMS = ("--routines", "--events", "--triggers")
 
 
 def dumped(server: MariaDBServer, *arguments: str) -> bytes:
-    command = ["mariadb-dump", *server.client_options(), *PROGRAMS, *arguments]
+    command = [server.dump_program, *server.client_options(), *PROGRAMS, *arguments]
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
@@ -439,7 +439,13 @@ def test_m29_second_bytes_that_look_like_quotes_or_backslashes(
     source.sql(f"CREATE DATABASE far CHARACTER SET {charset}")
     source.sql("CREATE TABLE far.t (a VARCHAR(20), b BLOB)")
     source.sql("INSERT INTO far.t VALUES (%s, %s), (%s, '')", letters, (letters + "';").encode("utf-8"), letters * 3)
-    command = ["mariadb-dump", *source.client_options(), f"--default-character-set={charset}", "--databases", "far"]
+    command = [
+        source.dump_program,
+        *source.client_options(),
+        f"--default-character-set={charset}",
+        "--databases",
+        "far",
+    ]
     dump = subprocess.run(command, check=True, capture_output=True).stdout
     assert letters.encode(charset) in dump
     load(target, written(tmp_path / "dump", dump), target="near")

@@ -238,7 +238,7 @@ def test_m07_the_accounts_that_mariadb_dump_writes_are_made_once(
     source, target = two_servers
     source.sql("CREATE ROLE r; CREATE USER a IDENTIFIED BY 'x'; GRANT r TO a; SET DEFAULT ROLE r FOR a")
     source.sql("CREATE DATABASE d; GRANT SELECT ON d.* TO r")
-    command = ["mariadb-dump", *source.client_options(), "--system=users"]
+    command = [source.dump_program, *source.client_options(), "--system=users"]
     dump = subprocess.run(command, check=True, capture_output=True).stdout
     result = load(target, tmp_path / "dump", dump, roles="all")
     assert {"create role r", "create user 'a'@'%'"} <= set(result["roles"])

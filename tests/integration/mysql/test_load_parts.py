@@ -40,7 +40,7 @@ COMMIT;
 def path(source: MariaDBServer, tmp_path: Path) -> Path:
     """A dump of the database shop."""
     script(source, SHOP)
-    command = ["mariadb-dump", *source.client_options(), "--routines", "--events", "--databases", "shop"]
+    command = [source.dump_program, *source.client_options(), "--routines", "--events", "--databases", "shop"]
     made = tmp_path / "dump"
     made.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
     return made

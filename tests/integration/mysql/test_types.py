@@ -126,7 +126,11 @@ def test_m11_m17_m20_m25_m29_every_type_survives(
         "SELECT *, row_start, row_end FROM types.history FOR SYSTEM_TIME ALL ORDER BY 1, 2",
         "SELECT id, x, since, till FROM types.history_too FOR SYSTEM_TIME ALL",
         "SHOW CREATE TABLE types.numbered",
-        "SHOW CREATE TABLE types.computed",
+        # versions spell the same table in other ways
+        (
+            "SELECT column_name, column_type, column_default, is_nullable, extra, generation_expression, collation_name "
+            "FROM information_schema.columns WHERE table_schema = 'types' AND table_name = 'computed' ORDER BY ordinal_position"
+        ),
         "SELECT auto_increment FROM information_schema.tables WHERE table_schema = 'types' AND table_name LIKE '%ero_%'",
     ):
         assert target.sql(query) == source.sql(query)
