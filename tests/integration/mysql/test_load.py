@@ -448,6 +448,12 @@ def test_m29_second_bytes_that_look_like_quotes_or_backslashes(
     ]
     dump = subprocess.run(command, check=True, capture_output=True).stdout
     assert letters.encode(charset) in dump
+    if charset == "big5" and source.version >= (11, 8):
+        # Its bytes 0xB1 and, for the quote behind them, 0x5C are one character: the product's own client cannot load it either.
+        with pytest.raises(BackupError, match="is not complete: it ends inside of the string"):
+            load(target, written(tmp_path / "dump", dump), target="near")
+        assert not target.sql("SHOW DATABASES LIKE 'near%'")
+        return
     load(target, written(tmp_path / "dump", dump), target="near")
     assert target.sql("SELECT a, b FROM near.t ORDER BY LENGTH(a)") == source.sql(
         "SELECT a, b FROM far.t ORDER BY LENGTH(a)"
