@@ -98,7 +98,8 @@ def test_p31_killed_at_any_moment_the_live_name_is_wholly_old_or_new(standing: S
     assert OLD in seen
     standing.replace(standing.request())
     assert standing.server.value("SELECT count(*) FROM pg_database WHERE datname ~ 'shadow'") == 0
-    assert check(standing) == [NEW, NEW]
+    # The last kill may have come after the swap; then this run has replaced what was new already.
+    assert [standing.state(name) for name in standing.names] == [NEW, NEW]
 
 
 def test_p31_killed_while_it_waits_to_rename_nothing_is_renamed_later(standing: Standing) -> None:
