@@ -162,6 +162,11 @@ def test_what_fails_is_named_and_stops_nothing_else(drilled: Site) -> None:
     dump.write_bytes(data)
     drilled.host("vault1", [])
     drilled.vars["backupdb_drill_host"] = "vault1"
+    drilled.vars["ansible_host"] = "{{ inventory_hostname }}.example.com"
+    run = drilled.play("drill", "--limit", "db1", code=2)
+    assert "The drill would run on db1.example.com instead of vault1 (vault1.example.com)" in run.message
+    assert run.report == []
+    del drilled.vars["ansible_host"]
     wrong = {"name": "three rows", "database": "shop", "sql": "SELECT count(*) FROM t", "expect": 3}
     instances(drilled)["shop"]["drill"] = {"assertions": [wrong, {"database": "shop", "sql": "SELECT * FROM absent"}]}
     instances(drilled)["tree"]["drill"] = {"rpo": "1s"}

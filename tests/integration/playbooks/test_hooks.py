@@ -98,13 +98,23 @@ def test_f12_hooks_know_what_has_failed(site: Site, log: Path) -> None:
 
 
 def test_f12_a_host_that_is_not_there_fails_the_hook(site: Site, log: Path) -> None:
-    site.host(
-        "far", [], ansible_connection="ssh", ansible_host="192.0.2.1", ansible_ssh_common_args="-o ConnectTimeout=1"
-    )
+    site.host("far", [], ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=1)
     site.vars["backupdb_hooks"] = {"before_backup": [note(log, delegate_to="far")]}
     run = site.play("backup", "--limit", "app", code=2)
     assert "The hook before_backup of app failed, command sh on far: far cannot be reached" in run.message
     assert site.sets() == []
+
+
+def test_f12_a_hook_does_not_run_on_another_host(site: Site, log: Path) -> None:
+    site.host("other", [])
+    site.vars["ansible_host"] = "{{ inventory_hostname }}.example.com"
+    site.vars["backupdb_hooks"] = {"before_backup": [note(log, delegate_to="other")]}
+    run = site.play("backup", "--limit", "app", code=2)
+    assert "It would run on app.example.com instead of other (other.example.com)" in run.message
+    assert not log.exists()
+    site.hosts["other"]["ansible_host"] = "other.example.com"
+    site.play("backup", "--limit", "app")
+    assert log.exists()
 
 
 def test_f12_wrong_hooks_are_told_before_anything_begins(site: Site, log: Path) -> None:
