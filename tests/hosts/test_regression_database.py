@@ -96,7 +96,9 @@ def fill(host: Host, version: str) -> None:
     """Run the suite. Some of its tests look at plans, which differ from machine to machine; the objects are there all the same."""
     programs = f"/usr/lib/postgresql/{version}"
     output = as_postgres(
-        host, f"{programs}/lib/pgxs/src/test/regress/pg_regress", f"--bindir={programs}/bin", f"--inputdir={SUITE}",
+        # newer ones print there what failed
+        host, "sh", "-c", 'exec "$0" "$@" 2>&1',
+        f"{programs}/lib/pgxs/src/test/regress/pg_regress", f"--bindir={programs}/bin", f"--inputdir={SUITE}",
         f"--outputdir={SUITE}/out", f"--dlpath={SUITE}", f"--schedule={SUITE}/parallel_schedule", "--user=postgres",
         "--host=/var/run/postgresql", "--port=5432", "--max-concurrent-tests=20", code=None,
     )  # fmt: skip
