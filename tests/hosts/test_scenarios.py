@@ -54,9 +54,11 @@ def molecule(engine: Engine) -> Iterator[Molecule]:
 
     # what a run that was killed has left
     run("destroy")
-    run("create")
-    yield run
-    run("destroy")
+    try:
+        run("create")
+        yield run
+    finally:
+        run("destroy")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
