@@ -84,6 +84,7 @@ PAIRS = {
             (_POSTGRESQL, "trixie", "trixie"),
             (_POSTGRESQL, "trixie", "sid"),
             (_POSTGRESQL, "bookworm", "sid"),
+            (_POSTGRESQL, "sid", "sid"),
             (_MARIADB, "bookworm", "bookworm"),
             (_MARIADB, "bookworm", "trixie"),
             (_MARIADB, "trixie", "trixie"),

@@ -152,3 +152,31 @@ def test_p36_not_null_constraints_that_say_more_than_their_columns(
         "missing constraint: commented on public.odd",
         "missing constraint: unproven on public.odd",
     ]
+
+
+INHERITED = """
+CREATE TABLE zz (id int, a int) PARTITION BY LIST (id);
+CREATE TABLE aa PARTITION OF zz FOR VALUES IN (1) PARTITION BY LIST (a);
+CREATE TABLE mm PARTITION OF aa FOR VALUES IN (NULL, 1);
+CREATE TABLE heir (b int) INHERITS (plain);
+INSERT INTO mm VALUES (1, NULL);
+ALTER TABLE mm ADD CONSTRAINT of_mm NOT NULL a NOT VALID;
+COMMENT ON CONSTRAINT of_mm ON mm IS 'some day';
+ALTER TABLE aa ADD CONSTRAINT of_aa NOT NULL a NOT VALID;
+ALTER TABLE zz ADD CONSTRAINT of_zz NOT NULL a NOT VALID;
+ALTER TABLE heir ADD CONSTRAINT of_heir NOT NULL third NOT VALID;
+ALTER TABLE plain ADD CONSTRAINT of_plain NOT NULL third NOT VALID;
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_p36_not_null_constraints_of_children_under_other_names(
+    work: Path, fresh_pg: Callable[..., PostgresServer], jobs: int
+) -> None:
+    source, target = fresh_pg(), fresh_pg()
+    if source.version < 18:
+        pytest.skip("no PostgreSQL 18 here")
+    source.sql(NOT_NULL + "ALTER TABLE plain ADD COLUMN third int;" + INHERITED)
+    made = back_up(source, work / f"inherited-{jobs}", "postgres")
+    restore(target, made.reader, made.databases, jobs=jobs)
+    assert differences(target, made.proof) == []

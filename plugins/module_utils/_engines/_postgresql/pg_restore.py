@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql import archive, unvalidated
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.connection import Access
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.dump import conninfo
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.instance import Server
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.toc import read_entries
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import Tools
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.workers import Team
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError, LoadFailed, ProcessError
@@ -115,9 +116,15 @@ class Archives:
 
     def _load(self, database: str, source: Source, workers: int) -> None:
         jobs = [] if source.form == "tar" else [f"--jobs={workers}"]
-        several = source.event_triggers or source.wanted is not None or (workers > 1 and _has_partitions(source))
+        late = _unvalidated(source)
+        several = (
+            source.event_triggers
+            or source.wanted is not None
+            or bool(late)
+            or (workers > 1 and _has_partitions(source))
+        )
         failed: list[ProcessError] = []
-        for options in self._lists(source) if several else [[]]:
+        for options in self._lists(source, late) if several else [[]]:
             try:
                 self._run(database, source, [*jobs, *options])
             except ProcessError as error:
@@ -159,31 +166,49 @@ class Archives:
             if not (forgiving and _only_transaction_timeout(error)):
                 raise
 
-    def _lists(self, source: Source) -> list[list[str]]:
-        """Options for several runs: all but triggers, and then those, which must not fire meanwhile.
+    def _lists(self, source: Source, late: Sequence[int]) -> list[list[str]]:
+        """Options for several runs: all but what has an order of its own and triggers, and then those, which must not fire meanwhile.
 
         Triggers of a partitioned table have no rows to wait for in the archive, so several sessions would make them while
         the rows of partitions are on their way.
         """
         listing = archive.entries(self._tools, source.path)
         if source.wanted is not None:
-            listing = [line for line in listing if int(line.partition(b";")[0]) in source.wanted]
+            listing = [line for line in listing if _number(line) in source.wanted]
         partitions = any(_PARTITION.match(line) for line in listing)
-        stages: dict[str, list[bytes]] = {"objects": [], "triggers": [], "event_triggers": []}
+        stages: dict[str, list[bytes]] = {"objects": [], "unvalidated": [], "triggers": [], "event_triggers": []}
+        turns = {number: turn for turn, number in enumerate(late)}
         for line in listing:
-            if _EVENT_TRIGGER.match(line):
+            if _number(line) in turns:
+                stages["unvalidated"].append(line)
+            elif _EVENT_TRIGGER.match(line):
                 stages["event_triggers"].append(line)
             elif partitions and _TRIGGER.match(line):
                 stages["triggers"].append(line)
             else:
                 stages["objects"].append(line)
+        stages["unvalidated"].sort(key=lambda line: turns[_number(line)])
         options = []
         for name, lines in stages.items():
             if lines:
                 file = Path(source.scratch, name)
                 file.write_bytes(b"".join(lines))
-                options.append([f"--use-list={file}"])
+                # several sessions would not keep the order
+                options.append([f"--use-list={file}", *(["--jobs=1"] if name == "unvalidated" else [])])
         return options
+
+
+def _number(line: bytes) -> int:
+    """Of an entry in a listing."""
+    return int(line.partition(b";")[0])
+
+
+def _unvalidated(source: Source) -> list[int]:
+    """Entries whose order the archive does not say; only one in the directory format tells."""
+    toc = Path(source.path, archive.TOC)
+    if source.form != "directory" or not toc.is_file() or unvalidated.MARK not in toc.read_bytes():
+        return []
+    return unvalidated.children_first(read_entries(source.path))
 
 
 def _has_partitions(source: Source) -> bool:
