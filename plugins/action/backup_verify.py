@@ -6,8 +6,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.vya.backupdb.plugins.plugin_utils._progress import LiveAction
 
 
 class ActionModule(LiveAction):
-    """Runs the module ``backup_verify`` with live progress."""
+    """Runs the module ``backup_verify`` with live progress, but for a quick look."""
+
+    def _runs_plainly(self, task_vars: dict[str, Any]) -> bool:
+        return super()._runs_plainly(task_vars) or self._task.args.get("level") == "quick"

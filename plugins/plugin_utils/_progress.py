@@ -122,6 +122,8 @@ class _Job:
         self.own_progress_file = False
         self.keys: Optional[HandOver] = None
         self.pid: Optional[int] = None
+        #: what the job's file holds, at the last look
+        self.result = ""
 
     def run(self) -> dict[str, Any]:
         """Run the module to its end."""
@@ -201,8 +203,8 @@ class _Job:
     def _look(self, delay: float = 0) -> tuple[Optional[dict[str, Any]], bool]:
         """The progress record, if there is a complete one, and whether the job's file is still the one of its start.
 
-        One small command: asking by a module takes many times as long. It waits on the job's own host, so that the end
-        of the job is known at once and not only at the next look.
+        What that file holds otherwise, the result, is kept. One small command: asking by a module takes many times as long.
+        It waits on the job's own host, so that the end of the job is known at once and not only at the next look.
 
         Args:
             delay: seconds to wait first, unless the job ends.
@@ -213,10 +215,11 @@ class _Job:
             f'n=0; while [ $n -lt {round(delay / _STEP)} ] && [ "$({begins})" = {shlex.quote(_STARTED)} ]; '
             f"do sleep {_STEP} || sleep 1; n=$((n + 1)); done; "
         )
+        result = f'b="$({begins})"; [ "$b" = {shlex.quote(_STARTED)} ] && echo "$b" || cat {results} 2>/dev/null'
         answer = self._shell(
-            f"{wait if delay else ''}echo {_MARK}; cat {progress} 2>/dev/null; echo; echo {_MARK}; {begins}"
+            f"{wait if delay else ''}echo {_MARK}; cat {progress} 2>/dev/null; echo; echo {_MARK}; {result}"
         )
-        parts = answer.split(_MARK)
+        parts = answer.split(_MARK, 2)
         if len(parts) < 3:
             return None, True
         try:
@@ -227,16 +230,13 @@ class _Job:
             record = None
         elif isinstance(record.get("pid"), int):
             self.pid = record["pid"]
-        return record, parts[2].strip().startswith(_STARTED)
+        self.result = parts[2].strip()
+        return record, self.result.startswith(_STARTED)
 
     def _read_result(self) -> Optional[dict[str, Any]]:
-        """The result of the job that has ended, from its file; None if there is anything special about it.
-
-        One small command again, for the same reason.
-        """
-        answer = self._shell(f"echo {_MARK}; cat {shlex.quote(self.results_file)} 2>/dev/null")
+        """The result of the job that has ended, from its file; None if there is anything special about it."""
         try:
-            result = json.loads(answer.partition(_MARK)[2])
+            result = json.loads(self.result)
         except ValueError:
             return None
         return result if isinstance(result, dict) and not any(key in result for key in _SPECIAL_KEYS) else None

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,12 +15,25 @@ from pathlib import Path
 import pytest
 
 from tests.integration.playbooks.site import Site
+from tests.integration.playbooks.stock import why_not
+from tests.support.paths import BUILD
 
 
 @pytest.fixture
 def site(reachable_tmp: Path) -> Site:
     """An empty inventory and repository."""
     return Site(reachable_tmp)
+
+
+@pytest.fixture
+def stock_places() -> Iterator[None]:
+    """The places where Debian's packages put their servers, which no other test uses meanwhile."""
+    with (BUILD / "stock-places.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        reason = why_not()
+        if reason:
+            pytest.skip(reason)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.integration.playbooks.site import Site
-from tests.integration.playbooks.stock import stock_servers, why_not
+from tests.integration.playbooks.stock import stock_servers
 from tests.support.mariadb import MariaDBServer
 from tests.support.postgresql import PostgresServer
 from tests.support.server import free_port
@@ -162,11 +162,9 @@ def test_wrong_variables_are_named(site: Site, tree: Path) -> None:
     assert not site.repository.exists()
 
 
+@pytest.mark.usefixtures("stock_places")
 def test_three_lines_are_enough_on_stock_debian(site: Site) -> None:
     """Servers where Debian's packages put them, with their default authentication; nothing else is said."""
-    reason = why_not()
-    if reason:
-        pytest.skip(reason)
     site.vars["backupdb_live_progress"] = False
     with stock_servers() as (postgresql, mariadb):
         postgresql.sql("CREATE DATABASE one")

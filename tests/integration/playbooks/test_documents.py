@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.playbooks.stock import stock_servers, why_not
+from tests.integration.playbooks.stock import stock_servers
 from tests.support.paths import CHECKOUT, ansible_environment
 
 DOCUMENTS = [
@@ -133,11 +133,9 @@ def test_the_comments_of_the_documents_are_understood() -> None:
         assert sum(1 for verb, _word, _block in steps if verb == "run") == _EXPECTED[name], name
 
 
+@pytest.mark.usefixtures("stock_places")
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_what_a_document_says_works(name: str, reachable_tmp: Path) -> None:
-    reason = why_not()
-    if reason:
-        pytest.skip(reason)
     steps = steps_of((CHECKOUT / name).read_text())
     outputs = []
     with ExitStack() as stack:
