@@ -4,7 +4,7 @@
 
 """Programs: started, connected, watched, ended. Private to this collection.
 
-This is the only place that starts programs. There is no shell; every exit code of a chain counts; secrets travel by
+With `_scratch/launching.py`, for programs that outlive the run, this is the only place that starts programs. There is no shell; every exit code of a chain counts; secrets travel by
 environment or by an unnamed file; a failure ends whole process groups, and the death of this process ends its children.
 """
 
@@ -330,7 +330,7 @@ def start(
         Interrupted: the run was told to stop.
     """
     _check_accepted()
-    environment = _environment(command)
+    environment = environment_of(command)
     # setpriv leaves by exec: no process of its own stays between us and the program.
     prefix = [find_program("setpriv"), "--pdeathsig", "KILL"]
     if command.inside is None and command.account is not None and command.account.uid != os.geteuid():
@@ -408,7 +408,8 @@ def _with_path(word: str, path: str, other: str) -> str:
     return f"{option}={other}" if value == path else word
 
 
-def _environment(command: Command) -> dict[str, str]:
+def environment_of(command: Command) -> dict[str, str]:
+    """What a program finds in its environment: of ours only what it needs."""
     if command.inside is not None:
         home = command.account.home if command.account else "/"
         return {"PATH": _SYSTEM_PATH, "HOME": home, "LC_ALL": "C.UTF-8", **command.env, **command.secret_env}
@@ -419,67 +420,6 @@ def _environment(command: Command) -> dict[str, str]:
     environment.update(command.env)
     environment.update(command.secret_env)
     return environment
-
-
-class Launched:
-    """A program that outlives this process."""
-
-    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
-        self._popen = popen
-
-    @property
-    def pid(self) -> int:
-        """Process id of what watches over the program; it leads the process group of both."""
-        return self._popen.pid
-
-    def poll(self) -> Optional[int]:
-        """The exit code, or None while it runs."""
-        return self._popen.poll()
-
-    def ending(self) -> str:
-        """How it ended, in brackets behind a space; nothing while it runs."""
-        code = self.poll()
-        if code is None:
-            return ""
-        # What watches over it says with a code above 128 that it was a signal.
-        number = -code if code < 0 else code - 128
-        if number in set(signal.Signals):
-            return f" (killed by signal {number}, {signal.Signals(number).name})"
-        return f" (exit code {code})"
-
-
-def launch(command: Command, log: str, seconds: int, last_signal: str = "TERM") -> Launched:
-    """Start a program that goes on when this process has ended, for a limited time.
-
-    Unlike with :func:`start` an account that it acts as gets no rights beyond its own. It has no terminal, and what it
-    prints goes to a file. The program ``timeout`` of coreutils watches over it.
-
-    Args:
-        command: what to start.
-        log: the file that its output is appended to.
-        seconds: how long it may run.
-        last_signal: name of the signal that it gets then; half a minute later it is killed.
-
-    Raises:
-        MissingProgram: setpriv or timeout does not exist.
-    """
-    prefix: list[str] = []
-    if command.account is not None and command.account.uid != os.geteuid():
-        ids = [f"--reuid={command.account.uid}", f"--regid={command.account.gid}", "--init-groups"]
-        prefix = [find_program("setpriv"), *ids, "--"]
-    watcher = [find_program("timeout"), f"--signal={last_signal}", "--kill-after=30", str(seconds)]
-    with open(log, "ab") as output:
-        # For the same reasons as in start().
-        popen = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            [*prefix, *watcher, *command.argv],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=_environment(command),
-            cwd=command.cwd,
-            start_new_session=True,
-        )
-    return Launched(popen)
 
 
 def run(command: Command, data: Optional[bytes] = None, timeout: Optional[float] = None) -> Completed:

@@ -24,13 +24,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Missin
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
 from ansible_collections.vya.backupdb.plugins.module_utils._process import (
     Command,
-    Launched,
     find_program,
-    launch,
     pipe,
     run,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
+from ansible_collections.vya.backupdb.plugins.module_utils._scratch.launching import Launched, launch
 from ansible_collections.vya.backupdb.plugins.module_utils._scratch.place import Place
 from ansible_collections.vya.backupdb.plugins.module_utils._scratch.recorded import (
     Recorded,
