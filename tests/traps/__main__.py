@@ -13,6 +13,7 @@ tests run in the root of the newer release, with its programs; servers of the ol
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -165,6 +166,8 @@ def _run(pair: Pair, further: Sequence[str]) -> dict[str, bool]:
             # of PostgreSQL's programs those of the server's version are taken, wherever they are found
             environment["PATH"] = "/usr/sbin:/usr/bin:/lost-programs"
         command = ["env", "-C", "/checkout", "python3", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        # as in the Makefile
+        command += [f"--numprocesses={(os.cpu_count() or 1) + 1}", "--maxprocesses=8", "--dist=loadfile"]
         argv = [*inside(pair.new.root, binds, **environment), *command, "-p", "tests.traps.report", *further]
         subprocess.run([*argv, *(f"tests/{name}" for name in _tests(pair))], check=False, stdin=subprocess.DEVNULL)
         outcomes: dict[str, bool] = json.loads(report.read_text()) if report.exists() else {}

@@ -25,6 +25,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         _OUTCOMES[name] = _OUTCOMES.get(name, True) and report.passed
 
 
-def pytest_sessionfinish() -> None:
-    """Write them."""
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write them, where those of all workers come together."""
+    if hasattr(session.config, "workerinput"):
+        return
     Path(os.environ["BACKUPDB_OUTCOMES"]).write_text(json.dumps(_OUTCOMES, sort_keys=True))
