@@ -90,6 +90,15 @@ class Host:
             "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qy", "--no-install-recommends", "install", *packages
         )
 
+    def install_mysql(self, *others: str) -> None:
+        """Install MySQL 9, whose initialisation was seen to end before it was complete on a busy machine, and other packages."""
+        packages = ("mysql-server", "mysql-client", *others)
+        try:
+            self.install(*packages)
+        except AssertionError:
+            self.run("find", "/var/lib/mysql", "-mindepth", "1", "-delete")
+            self.install(*packages)
+
     def boot(self) -> None:
         """Wait until it has booted."""
         until = time.monotonic() + _SECONDS_TO_BOOT

@@ -49,7 +49,7 @@ def fill(host: Host) -> None:
     host.install(*TOOLS)
     host.run("mkdir", "-p", "/etc/mysql/mysql.conf.d")
     host.write("/etc/mysql/mysql.conf.d/zz-site.cnf", CONFIGURATION)
-    host.install("mysql-server", "mysql-client")
+    host.install_mysql()
     host.run("sh", "-c", "mysql_tzinfo_to_sql /usr/share/zoneinfo 2>/dev/null | mysql mysql")
     text = Path(__file__).with_name("mysql_content.sql").read_text()
     for word, password in PASSWORDS.items():

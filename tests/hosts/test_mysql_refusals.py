@@ -43,7 +43,7 @@ CREATE USER sha@localhost IDENTIFIED WITH caching_sha2_password BY 'SHA_PASSWORD
 def host(hosts: Estate, site: Site) -> Host:
     """A host with a server of MySQL, a database and an account, backed up as ``my9``."""
     host = hosts.host("my9", "sid")
-    host.install("zstd", "python3-pymysql", "python3-cryptography", "mysql-server", "mysql-client")
+    host.install_mysql("zstd", "python3-pymysql", "python3-cryptography")
     site.host("my9", **variables(host))
     mysql(host, CONTENT.replace("SHA_PASSWORD", secrets.token_urlsafe(12)))
     module(
