@@ -63,7 +63,13 @@ HOSTS := .cache/hosts
 
 .PHONY: test-hosts
 test-hosts: $(HOSTS)/.stamp $(COLLECTION) ## Tests on bare hosts, which are containers; starts Docker Engine where none runs
-	.ci/as-root $(HOSTS)/bin/python -m pytest tests/hosts $(ARGS)
+	.ci/as-root $(HOSTS)/bin/python -m pytest tests/hosts --ignore=$(REGRESSION) $(SIDE_BY_SIDE) $(ARGS)
+
+REGRESSION := tests/hosts/test_regression_database.py
+
+.PHONY: test-regression
+test-regression: $(HOSTS)/.stamp $(COLLECTION) ## PostgreSQL's own regression database, rebuilt on its version and on newer ones
+	.ci/as-root $(HOSTS)/bin/python -m pytest $(REGRESSION) $(ARGS)
 
 $(HOSTS)/.stamp: tests/hosts/requirements.txt .ci/venv
 	@mkdir -p $(@D)

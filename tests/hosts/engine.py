@@ -23,19 +23,12 @@ _SECONDS_TO_START = 60
 
 
 class Engine:
-    """How containers are made.
-
-    environment: of programs that talk to it
-    """
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self.environment = environment
+    """How containers are made: by the engine that this process's environment names."""
 
     def run(self, *arguments: str, data: bytes | None = None, code: int | None = 0, timeout: float = 600) -> str:
         """Run the program docker; returns what it prints. Its exit code must be `code` unless that is None."""
         done = subprocess.run(
             ["docker", *arguments],
-            env={**os.environ, **self.environment},
             input=data,
             stdin=subprocess.DEVNULL if data is None else None,
             capture_output=True,
@@ -50,10 +43,7 @@ class Engine:
 
     def answers(self) -> bool:
         """Whether it is there."""
-        done = subprocess.run(
-            ["docker", "info"], env={**os.environ, **self.environment}, capture_output=True, timeout=60, check=False
-        )
-        return done.returncode == 0
+        return subprocess.run(["docker", "info"], capture_output=True, timeout=60, check=False).returncode == 0
 
 
 def install(*packages: str) -> None:
@@ -63,12 +53,12 @@ def install(*packages: str) -> None:
 
 @contextlib.contextmanager
 def engine() -> Iterator[Engine]:
-    """An engine that answers. One that was started for this is ended, whatever it runs."""
+    """An engine that answers, also to programs that are started meanwhile. One that was started for this is ended, whatever it runs."""
     if not shutil.which("docker"):
         install("docker.io", "iptables")
     if not shutil.which("debootstrap"):
         install("debootstrap")
-    found = Engine({})
+    found = Engine()
     with contextlib.ExitStack() as stack:
         if not found.answers():
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="backupdb-docker-"))
@@ -97,13 +87,19 @@ def own_engine(folder: Path) -> Iterator[Engine]:
             stderr=stream,
             start_new_session=True,
         )
+    before = os.environ.get("DOCKER_HOST")
+    os.environ["DOCKER_HOST"] = socket
     try:
-        found = Engine({"DOCKER_HOST": socket})
+        found = Engine()
         until = time.monotonic() + _SECONDS_TO_START
         while not found.answers():
             assert daemon.poll() is None and time.monotonic() < until, f"dockerd does not start:\n{log.read_text()}"
             time.sleep(0.2)
         yield found
     finally:
+        if before is None:
+            del os.environ["DOCKER_HOST"]
+        else:
+            os.environ["DOCKER_HOST"] = before
         daemon.terminate()
         daemon.wait(60)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -16,14 +17,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.hosts.engine import Engine
-from tests.support.paths import CHECKOUT
+from tests.support.paths import BUILD, CHECKOUT
 
 _ARCHIVE = "http://deb.debian.org/debian"
 #: All that is in an image beside the smallest Debian.
 _CONTENT = "python3,systemd-sysv,ca-certificates"
 _SECONDS_TO_BOOT = 60
-#: What was downloaded once.
-_PACKAGES = CHECKOUT / ".cache" / "packages"
+#: What was downloaded once, by each of those who work side by side: apt locks it.
+_PACKAGES = CHECKOUT / ".cache" / "packages" / os.environ.get("PYTEST_XDIST_WORKER", "")
 _BOOT = Path(__file__).with_name("boot")
 _TREES = Path("/sys/fs/cgroup/unified")
 #: Where the repository is seen.
@@ -33,8 +34,14 @@ SHARED = "/mnt/backups"
 def image(engine: Engine, release: str) -> str:
     """The image of a release of Debian, which is built if there is none."""
     name = f"backupdb-hosts:{release}"
-    if engine.run("image", "ls", "--quiet", name).strip():
-        return name
+    with (BUILD / f"image-{release}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not engine.run("image", "ls", "--quiet", name).strip():
+            _build(release, name)
+    return name
+
+
+def _build(release: str, name: str) -> None:
     folder = Path(tempfile.mkdtemp(prefix="backupdb-image-"))
     try:
         root = folder / "root"
@@ -51,7 +58,6 @@ def image(engine: Engine, release: str) -> str:
         with subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE) as tar:
             subprocess.run(
                 ["docker", "import", "-", name],
-                env={**os.environ, **engine.environment},
                 stdin=tar.stdout,
                 stdout=subprocess.DEVNULL,
                 check=True,
@@ -59,7 +65,6 @@ def image(engine: Engine, release: str) -> str:
         assert tar.returncode == 0
     finally:
         shutil.rmtree(folder)
-    return name
 
 
 class Host:

@@ -73,15 +73,6 @@ CREATE PROCEDURE store.p() SELECT 1;
 """.replace("store.seq", "(SELECT 1 AS seq UNION SELECT 2 UNION SELECT 3) AS seqs")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def reachable(engine: Engine) -> Iterator[None]:
-    """Modules find the engine of the tests, which may not listen in the usual place."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in engine.environment.items():
-            patch.setenv(name, value)
-        yield
-
-
 @pytest.fixture(scope="module")
 def databases(engine: Engine) -> str:
     """An image with both servers, and no service manager; made once."""
@@ -352,7 +343,7 @@ def test_a_container_that_stops_fails_the_backup(other_postgresql: Host, tmp_pat
 
 def psql_in_background(server: Host, text: str) -> subprocess.Popen[bytes]:
     argv = ["docker", "exec", "--user=postgres", server.name, "psql", "--no-psqlrc", "--command", text]
-    return subprocess.Popen(argv, env={**os.environ, **server.engine.environment}, stdout=subprocess.DEVNULL)
+    return subprocess.Popen(argv, stdout=subprocess.DEVNULL)
 
 
 def test_bad_names_are_refused_in_words(postgresql: Host, tmp_path: Path) -> None:

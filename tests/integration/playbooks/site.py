@@ -84,6 +84,8 @@ class Site:
         self.repository = folder / "repository"
         self.hosts: dict[str, dict[str, Any]] = {}
         self.vars: dict[str, Any] = {}
+        #: of ansible-playbook, beside that of every run
+        self.environment: dict[str, str] = {}
 
     def host(self, name: str, instances: list[dict[str, Any]] | None = None, **variables: Any) -> None:
         """Put a host into the inventory, or replace it."""
@@ -113,7 +115,7 @@ class Site:
         name = playbook if playbook.endswith(".yml") else f"vya.backupdb.{playbook}"
         done = subprocess.run(
             ["ansible-playbook", name, "-i", str(self.write()), *arguments],
-            env={**ansible_environment(), "ANSIBLE_SHOW_CUSTOM_STATS": "1", **(environment or {})},
+            env={**ansible_environment(), "ANSIBLE_SHOW_CUSTOM_STATS": "1", **self.environment, **(environment or {})},
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
