@@ -60,15 +60,17 @@ test-integration: venv programs ## Tests on real servers, which they start and e
 	.ci/as-root $(VENV)/bin/python -m pytest tests/integration $(SIDE_BY_SIDE) $(ARGS)
 
 HOSTS := .cache/hosts
-
-.PHONY: test-hosts
-test-hosts: $(HOSTS)/.stamp $(COLLECTION) ## Tests on bare hosts, which are containers; starts Docker Engine where none runs
-	.ci/as-root $(HOSTS)/bin/python -m pytest tests/hosts --ignore=$(REGRESSION) $(SIDE_BY_SIDE) $(ARGS)
-
 REGRESSION := tests/hosts/test_regression_database.py
 
+.PHONY: hosts-environment
+hosts-environment: $(HOSTS)/.stamp $(COLLECTION) ## Make .cache/hosts, the environment of the tests on hosts
+
+.PHONY: test-hosts
+test-hosts: hosts-environment ## Tests on bare hosts, which are containers; starts Docker Engine where none runs
+	.ci/as-root $(HOSTS)/bin/python -m pytest tests/hosts --ignore=$(REGRESSION) $(SIDE_BY_SIDE) $(ARGS)
+
 .PHONY: test-regression
-test-regression: $(HOSTS)/.stamp $(COLLECTION) ## PostgreSQL's own regression database, rebuilt on its version and on newer ones
+test-regression: hosts-environment ## PostgreSQL's own regression database, rebuilt on its version and on newer ones
 	.ci/as-root $(HOSTS)/bin/python -m pytest $(REGRESSION) $(ARGS)
 
 $(HOSTS)/.stamp: tests/hosts/requirements.txt .ci/venv
