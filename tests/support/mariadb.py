@@ -188,6 +188,8 @@ class MariaDBServer(Server):
                 f"--auth-root-socket-user={self.superuser}",
                 "--skip-test-db",
                 "--innodb-log-file-size=16M",
+                # a server that starts removes what others have in a common one
+                f"--tmpdir={data_dir}",
                 *self.install_args,
             ]
         )
