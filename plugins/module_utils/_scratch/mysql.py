@@ -21,6 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._accounts import Acco
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import Server
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import MARIADB
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, ScratchFailed
+from ansible_collections.vya.backupdb.plugins.module_utils._launching import Launched, launch
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
 from ansible_collections.vya.backupdb.plugins.module_utils._process import (
     Command,
@@ -29,7 +30,6 @@ from ansible_collections.vya.backupdb.plugins.module_utils._process import (
     run,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
-from ansible_collections.vya.backupdb.plugins.module_utils._scratch.launching import Launched, launch
 from ansible_collections.vya.backupdb.plugins.module_utils._scratch.place import Place
 from ansible_collections.vya.backupdb.plugins.module_utils._scratch.recorded import (
     Recorded,

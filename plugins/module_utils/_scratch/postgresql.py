@@ -22,10 +22,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.quoting import identifier, literal
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._postgresql.tools import major_of, program_version
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import MissingProgram, ScratchFailed
+from ansible_collections.vya.backupdb.plugins.module_utils._launching import Launched, launch
 from ansible_collections.vya.backupdb.plugins.module_utils._model import Connection
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command, run
 from ansible_collections.vya.backupdb.plugins.module_utils._progress import Reporter
-from ansible_collections.vya.backupdb.plugins.module_utils._scratch.launching import Launched, launch
 from ansible_collections.vya.backupdb.plugins.module_utils._scratch.place import Place
 from ansible_collections.vya.backupdb.plugins.module_utils._scratch.recorded import (
     Recorded,

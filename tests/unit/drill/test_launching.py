@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.vya.backupdb.plugins.module_utils._launching import launch
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command
 from ansible_collections.vya.backupdb.plugins.module_utils._scratch import processes
-from ansible_collections.vya.backupdb.plugins.module_utils._scratch.launching import launch
 
 from tests.support.paths import BUILD
 
@@ -24,7 +24,7 @@ PATIENCE = 60.0
 STARTER = """
 import json, sys
 from ansible_collections.vya.backupdb.plugins.module_utils._process import Command
-from ansible_collections.vya.backupdb.plugins.module_utils._scratch.launching import launch
+from ansible_collections.vya.backupdb.plugins.module_utils._launching import launch
 log, environment = json.loads(sys.argv[1])
 launch(Command(["sleep", "600"], env=environment), log, 600)
 """
