@@ -4,8 +4,9 @@
 
 """Programs: started, connected, watched, ended. Private to this collection.
 
-With `_launching.py`, for programs that outlive the run, this is the only place that starts programs. There is no shell; every exit code of a chain counts; secrets travel by
-environment or by an unnamed file; a failure ends whole process groups, and the death of this process ends its children.
+With `_launching.py`, for programs that outlive the run, this is the only place that starts programs. There is no shell; every
+exit code of a chain counts; secrets travel by environment or by an unnamed file; a failure ends whole process groups, and the
+death of this process ends its children.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from pathlib import Path
 
@@ -136,3 +137,13 @@ def check(host: Host) -> None:
         refused = host.run("mysql", "--defaults-file=/root/login.cnf", *login, "-e", "SELECT 1", code=1)
         assert refused == ""
     assert host.run("systemctl", "is-enabled", "mysql").strip() == "enabled"
+
+
+def test_the_new_host_drills_a_set_of_the_lost_one(site: Site, lost: tuple[str, str], rebuilt: tuple[Host, Run]) -> None:
+    source, _accounts = lost
+    host, _first = rebuilt
+    wanted = {"backupdb_hosts": source, "backupdb_drill_host": "new9", "backupdb_ledger": str(site.folder / "ledger")}
+    drill = site.play("drill", "-e", json.dumps(wanted))
+    assert drill.row("web")["ok"], drill.output
+    assert drill.row("web")["differences"] == 0
+    assert host.run("pgrep", "--count", "mysqld").strip() == "1"

@@ -72,6 +72,8 @@ _CARRIED = (
     "innodb_strict_mode",
     "lc_time_names",
     "old_mode",
+    # without it, accounts that have privileges everywhere but in some databases cannot be made
+    "partial_revokes",
 )
 #: Kinds of plugins that tables and accounts need.
 _NEEDED_PLUGINS = ("STORAGE ENGINE", "AUTHENTICATION", "FTPARSER")
