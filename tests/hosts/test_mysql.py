@@ -139,7 +139,9 @@ def check(host: Host) -> None:
     assert host.run("systemctl", "is-enabled", "mysql").strip() == "enabled"
 
 
-def test_the_new_host_drills_a_set_of_the_lost_one(site: Site, lost: tuple[str, str], rebuilt: tuple[Host, Run]) -> None:
+def test_the_new_host_drills_a_set_of_the_lost_one(
+    site: Site, lost: tuple[str, str], rebuilt: tuple[Host, Run]
+) -> None:
     source, _accounts = lost
     host, _first = rebuilt
     wanted = {"backupdb_hosts": source, "backupdb_drill_host": "new9", "backupdb_ledger": str(site.folder / "ledger")}
