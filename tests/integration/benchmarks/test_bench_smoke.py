@@ -36,6 +36,7 @@ HEADINGS = (
 )
 
 
+@pytest.mark.timeout(1800)  # everything is measured, beside other tests
 def test_every_case_runs(tmp_path: Path) -> None:
     # a folder of its own, since pytest's shuts out the servers' accounts
     environment = {**os.environ, "SCALE": "0.002", "RUNS": "1", "PEERS": "0", "BENCH_WRITE": "0"}
@@ -48,7 +49,7 @@ def test_every_case_runs(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=500,
+        timeout=1700,
     )
     assert done.returncode == 0, done.stderr[-6000:]
     assert [line for line in done.stdout.splitlines() if line.startswith("### ")] == list(HEADINGS)
