@@ -34,6 +34,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         _STACK.enter_context(docker.engine())
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if not hasattr(session.config, "workerinput"):
         _STACK.close()

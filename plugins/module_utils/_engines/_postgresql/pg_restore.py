@@ -208,6 +208,9 @@ def _unvalidated(source: Source) -> list[int]:
     toc = Path(source.path, archive.TOC)
     if source.form != "directory" or not toc.is_file() or unvalidated.MARK not in toc.read_bytes():
         return []
+    if archive.read_header(source.path).oldest_reader is None:
+        # A format that only newer programs know: theirs is the order.
+        return []
     return unvalidated.children_first(read_entries(source.path))
 
 
