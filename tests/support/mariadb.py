@@ -52,13 +52,23 @@ class MariaDBServer(Server):
     lost: it stands for a server that was lost, see Server
     bin_dir: folder of mariadbd, mariadb-install-db and the clients; the search path when None
     install_args: further arguments of mariadb-install-db
-    settings: written to the [mariadbd] section of `option_file`, without dashes: {"sql_mode": "ANSI"}. The port, the
+    settings: written to the [mysqld] section of `option_file`, without dashes: {"sql_mode": "ANSI"}. The port, the
         socket and what makes tests fast stand on the command line
     durable: with the settings of a real server for flushing
     """
 
     prefix = "backupdb-my-"
     quick_signal = signal.SIGKILL
+    #: what makes it a kind of its own: its programs, each by one of several names, its section in option files
+    flavour = "mariadb"
+    programs_of_server: Sequence[str] = ("mariadbd", "mysqld")
+    programs_of_install: Sequence[str] = ("mariadb-install-db", "mysql_install_db")
+    programs_of_client: Sequence[str] = ("mariadb", "mysql")
+    programs_of_dump: Sequence[str] = ("mariadb-dump", "mysqldump")
+    version_pattern = r"(\d+)\.(\d+)\.(\d+)-MariaDB"
+    #: sizes of the template, smaller than those of a real server
+    small: Mapping[str, object] = {"innodb_log_file_size": "16M"}
+    fast: Mapping[str, object] = FAST
 
     def __init__(
         self,
@@ -74,14 +84,14 @@ class MariaDBServer(Server):
     ) -> None:
         root = lost_root(lost)
         folder = Path(bin_dir) if bin_dir else None
-        self.server_program = find_program(folder, "mariadbd", "mysqld", root=root)
-        self.install_program = find_program(folder, "mariadb-install-db", "mysql_install_db", root=root)
-        self.client_program = find_program(LOST_PROGRAMS if root else folder, "mariadb", "mysql")
-        self.dump_program = find_program(LOST_PROGRAMS if root else folder, "mariadb-dump", "mysqldump")
+        self.server_program = find_program(folder, *self.programs_of_server, root=root)
+        self.install_program = find_program(folder, *self.programs_of_install, root=root)
+        self.client_program = find_program(LOST_PROGRAMS if root else folder, *self.programs_of_client)
+        self.dump_program = find_program(LOST_PROGRAMS if root else folder, *self.programs_of_dump)
         self.version_text = run(in_root(root, [self.server_program, "--no-defaults", "--version"])).strip()
-        match = re.search(r"(\d+)\.(\d+)\.(\d+)-MariaDB", self.version_text)
+        match = re.search(self.version_pattern, self.version_text)
         if match is None:
-            raise ServerError(f"Not a MariaDB server: {self.version_text}")
+            raise ServerError(f"Not a server of this kind ({self.flavour}): {self.version_text}")
         self.version = tuple(int(part) for part in match.groups())
         self.superuser = pwd.getpwuid(os.geteuid()).pw_name
         self.install_args = tuple(install_args)
@@ -196,7 +206,7 @@ class MariaDBServer(Server):
 
     def _configure(self) -> None:
         lines = [f"{name} = {value}" for name, value in self.settings.items()]
-        self.option_file.write_text("\n".join(["[mariadbd]", *lines]) + "\n")
+        self.option_file.write_text("\n".join(["[mysqld]", *lines]) + "\n")
         self.option_file.chmod(0o644)
 
     def _command(self) -> Sequence[str]:
@@ -207,12 +217,9 @@ class MariaDBServer(Server):
             "socket": self.socket,
             "pid_file": self.base / "run" / "mysqld.pid",
             "tmpdir": self.data_dir,
-            "innodb_log_file_size": "16M",
-            **({} if self.durable else FAST),
+            # durable: a redo log of a real server's size, which the server makes from the template's at its first start
+            **({} if self.durable else {**self.small, **self.fast}),
         }
-        if self.durable:
-            # a redo log of a real server's size, which the server makes from the template's at its first start
-            del options["innodb_log_file_size"]
         return [
             str(self.server_program),
             f"--defaults-file={self.option_file}",

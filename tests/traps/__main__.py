@@ -33,24 +33,24 @@ class Engine:
     """A kind of servers.
 
     letter: of its traps
+    server: the server's program, with {} for the version
     programs: the client programs that are used
     folder: of the tests that take pairs of servers
     """
 
     title: str
     letter: str
+    server: str
     programs: Sequence[str]
     folder: str
 
     def short(self, release: Release) -> str:
         """The version in a release, as people say it."""
-        return release.postgresql if self.letter == "P" else release.mariadb
+        return str(getattr(release, self.title.lower()))
 
     def version(self, release: Release) -> str:
         """The version in a release, as the server says it."""
-        return version(
-            release, f"/usr/lib/postgresql/{release.postgresql}/bin/postgres" if self.letter == "P" else "mariadbd"
-        )
+        return version(release, self.server.format(self.short(release)))
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,15 @@ class Pair:
         return f"{self.engine.short(self.lost)}→{self.engine.short(self.new)}"
 
 
-_POSTGRESQL = Engine("PostgreSQL", "P", ("pg_dump", "pg_dumpall", "pg_restore", "psql"), "integration/postgresql/")
-_MARIADB = Engine("MariaDB", "M", ("mariadb", "mariadb-dump"), "integration/mysql/")
+_POSTGRESQL = Engine(
+    "PostgreSQL",
+    "P",
+    "/usr/lib/postgresql/{}/bin/postgres",
+    ("pg_dump", "pg_dumpall", "pg_restore", "psql"),
+    "integration/postgresql/",
+)
+_MARIADB = Engine("MariaDB", "M", "mariadbd", ("mariadb", "mariadb-dump"), "integration/mysql/")
+_MYSQL = Engine("MySQL", "M", "mysqld", ("mysql", "mysqldump"), "integration/mysql/")
 PAIRS = {
     pair.name: pair
     for pair in (
@@ -89,6 +96,7 @@ PAIRS = {
             (_MARIADB, "bookworm", "bookworm"),
             (_MARIADB, "bookworm", "trixie"),
             (_MARIADB, "trixie", "trixie"),
+            (_MYSQL, "sid", "sid"),
         )
     )
 }

@@ -45,11 +45,13 @@ class Release:
     name: as its archive calls it
     postgresql: major version of its PostgreSQL
     mariadb: version of its MariaDB, empty if that is not tried
+    mysql: of its MySQL, the same
     """
 
     name: str
     postgresql: str
     mariadb: str = ""
+    mysql: str = ""
 
     @property
     def root(self) -> Path:
@@ -60,12 +62,17 @@ class Release:
     def packages(self) -> list[str]:
         """What is installed in it."""
         mariadb = ["mariadb-server", "mariadb-client"] if self.mariadb else []
-        return [*_PROGRAMS.split(), f"postgresql-{self.postgresql}", *mariadb]
+        mysql = ["mysql-server-core", "mysql-client-core"] if self.mysql else []
+        return [*_PROGRAMS.split(), f"postgresql-{self.postgresql}", *mariadb, *mysql]
 
 
 RELEASES = {
     release.name: release
-    for release in (Release("bookworm", "15", "10.11"), Release("trixie", "17", "11.8"), Release("sid", "18"))
+    for release in (
+        Release("bookworm", "15", "10.11"),
+        Release("trixie", "17", "11.8"),
+        Release("sid", "18", mysql="9"),
+    )
 }
 
 

@@ -108,7 +108,7 @@ def _element(text: str) -> Element:
     reader = Reader(text)
     first = reader.next
     if first is None or first.kind == NAME:
-        return Element(COLUMN, first.value if first else "", _as_before_11(text))
+        return Element(COLUMN, first.value if first else "", _with_charset(_as_before_11(text)))
     if reader.accept("PRIMARY", "KEY"):
         return Element(PRIMARY, "PRIMARY", text, _key_columns(reader))
     if reader.accept("CONSTRAINT"):
@@ -146,6 +146,29 @@ def _as_before_11(column: str) -> str:
         return column
     without = column[: found.begin].rstrip() + column[found.end :]
     return f"{without[:place]}{found.text} {without[place:]}"
+
+
+def _with_charset(column: str) -> str:
+    """A column's definition with the character set of its collation.
+
+    MySQL leaves it out where the column has the collation of its table without having been told, and writes it once the
+    table was made by such a definition.
+    """
+    depth = 0
+    found = list(tokens(column))
+    for index, token in enumerate(found):
+        depth += {"(": 1, ")": -1}.get(token.text, 0) if token.kind == MARK else 0
+        if depth or not token.is_word("COLLATE"):
+            continue
+        if any(before.is_word("CHARACTER") for before in found[:index]):
+            break
+        collation = next((later.text for later in found[index + 1 :] if later.kind == WORD), "")
+        charset, line, _rest = collation.partition("_")
+        # of MariaDB's newest ones the name does not say it
+        if line and not charset.startswith("uca"):
+            return f"{column[: token.begin]}CHARACTER SET {charset} {column[token.begin :]}"
+        break
+    return column
 
 
 def _key_columns(reader: Reader) -> tuple[str, ...]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._set_reader import Se
 
 from tests.integration.modules.harness import call
 from tests.support.mariadb import MariaDBServer
+from tests.support.mysql import mysql_server
 
 
 class Journey:
@@ -113,7 +115,7 @@ def journey(repository: Path) -> Journey:
 
 @pytest.fixture(scope="module")
 def _servers() -> Iterator[tuple[MariaDBServer, MariaDBServer]]:
-    with MariaDBServer(lost=True, settings={"event_scheduler": "OFF"}) as source, MariaDBServer() as target:
+    with mysql_server(lost=True, settings={"event_scheduler": "OFF"}) as source, mysql_server() as target:
         yield source, target
 
 
@@ -132,9 +134,20 @@ def target(_servers: tuple[MariaDBServer, MariaDBServer]) -> Iterator[MariaDBSer
 
 
 @pytest.fixture
-def two_servers(fresh_mariadb: Callable[..., MariaDBServer]) -> tuple[MariaDBServer, MariaDBServer]:
+def fresh_mysql() -> Iterator[Callable[..., MariaDBServer]]:
+    """Call it for a new, empty server (arguments of MariaDBServer); gone after the test."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> MariaDBServer:
+            return stack.enter_context(mysql_server(**options))
+
+        yield make
+
+
+@pytest.fixture
+def two_servers(fresh_mysql: Callable[..., MariaDBServer]) -> tuple[MariaDBServer, MariaDBServer]:
     """A server to back up and one to restore on, both new: for tests with accounts."""
-    return fresh_mariadb(lost=True), fresh_mariadb()
+    return fresh_mysql(lost=True), fresh_mysql()
 
 
 def script(server: MariaDBServer, text: str, database: str | None = None) -> None:

@@ -16,6 +16,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Backup
 from tests.integration.modules.harness import call
 from tests.integration.mysql.conftest import Journey, engine, script
 from tests.support.mariadb import MariaDBServer
+from tests.support.mysql import mysql_server
 
 ACCOUNTS = r"""
 CREATE DATABASE shop;
@@ -257,7 +258,7 @@ def test_check_mode_changes_nothing(two_servers: tuple[MariaDBServer, MariaDBSer
 
 def test_accounts_are_read_where_the_server_was_initialised_with_another_collation() -> None:
     collation = ("--character-set-server=utf8mb4", "--collation-server=utf8mb4_german2_ci")
-    with MariaDBServer(install_args=collation) as server:
+    with mysql_server(install_args=collation) as server:
         server.sql("CREATE ROLE reporting; CREATE USER app@localhost")
         with engine(server) as opened:
             export = opened.export_roles()

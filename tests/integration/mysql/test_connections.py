@@ -29,7 +29,7 @@ def openssl(folder: Path, *arguments: str) -> None:
 
 
 @pytest.fixture
-def tls(fresh_mariadb: Callable[..., MariaDBServer], reachable_tmp: Path) -> tuple[MariaDBServer, Path]:
+def tls(fresh_mysql: Callable[..., MariaDBServer], reachable_tmp: Path) -> tuple[MariaDBServer, Path]:
     """A server with a certificate for 127.0.0.1, and the folder with the authority's certificate."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
@@ -43,7 +43,7 @@ def tls(fresh_mariadb: Callable[..., MariaDBServer], reachable_tmp: Path) -> tup
             "-days", "2", "-extfile", "ext", "-out", "server.pem")  # fmt: skip
     for path in reachable_tmp.iterdir():
         path.chmod(0o644)
-    server = fresh_mariadb(
+    server = fresh_mysql(
         settings={"ssl_ca": reachable_tmp / "ca.pem", "ssl_cert": reachable_tmp / "server.pem",
                   "ssl_key": reachable_tmp / "server.key"}
     )  # fmt: skip
@@ -94,7 +94,7 @@ def test_any_password_reaches_the_programs(two_servers: tuple[MariaDBServer, Mar
 def test_operating_system_account_of_the_socket(source: MariaDBServer, journey: Journey) -> None:
     """Over the socket without a password, the account named like the login is acted as; login_os_user names another."""
     source.sql(
-        "CREATE OR REPLACE USER nobody@localhost IDENTIFIED VIA unix_socket; GRANT ALL ON *.* TO nobody@localhost"
+        "CREATE USER IF NOT EXISTS nobody@localhost IDENTIFIED VIA unix_socket; GRANT ALL ON *.* TO nobody@localhost"
     )
     source.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY); INSERT INTO shop.t VALUES (7)")
     try:

@@ -120,7 +120,8 @@ def test_m21_a_failure_at_each_step_leaves_everything_as_it_was(shops: MariaDBSe
             assert differences(before, shops) == [], number
         else:
             break
-    assert number > 50
+    # MariaDB has some more
+    assert number > 40
     # Only while the emptied database was being dropped.
     assert complete <= 1
 
@@ -227,7 +228,7 @@ def test_sessions_that_come_after_the_plan_forbid_it_too(shops: MariaDBServer) -
 
 def test_m21_the_server_dies_in_the_middle_of_an_exchange(shops: MariaDBServer) -> None:
     before = proof_of(shops, "shop", INCOMING)
-    for number in (5, 20):
+    for number in (5, 14, 20, 24, 31, 42):
         with pytest.raises(BackupError, match="connection was lost"):
             exchange(shops, THERE, number, shops.kill)
         shops.start()

@@ -200,7 +200,7 @@ def test_driver_that_is_absent(source: MariaDBServer, journey: Journey, monkeypa
 @pytest.mark.parametrize("lacking", ["SELECT", "SHOW VIEW", "TRIGGER", "EVENT", "RELOAD"])
 def test_m30_each_missing_privilege_is_named(source: MariaDBServer, journey: Journey, lacking: str) -> None:
     privileges = [name for name in ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT", "RELOAD") if name != lacking]
-    source.sql("CREATE OR REPLACE USER limited@'%' IDENTIFIED BY 'x'")
+    source.sql("CREATE USER IF NOT EXISTS limited@'%' IDENTIFIED BY 'x'")
     source.sql(f"GRANT {', '.join(privileges)} ON *.* TO limited@'%'")
     with pytest.raises(BackupError, match=f"privilege {lacking} on \\*.\\* is missing"):
         journey.dump(source, login=source.login(user="limited", password="x"))
@@ -211,7 +211,7 @@ def test_m30_the_least_account_backs_everything_up(
     source: MariaDBServer, target: MariaDBServer, journey: Journey
 ) -> None:
     script(source, SHOP)
-    source.sql("CREATE OR REPLACE USER limited@'%' IDENTIFIED BY 'x'")
+    source.sql("CREATE USER IF NOT EXISTS limited@'%' IDENTIFIED BY 'x'")
     source.sql("GRANT SELECT, SHOW VIEW, TRIGGER, EVENT, RELOAD ON *.* TO limited@'%'")
     journey.dump(source, login=source.login(user="limited", password="x"))
     source.sql("DROP USER limited@'%'")
@@ -224,7 +224,7 @@ def test_m30_missing_privileges_for_a_restore_are_named(
 ) -> None:
     script(source, SHOP)
     journey.dump(source, "shop")
-    target.sql("CREATE OR REPLACE USER limited@'%' IDENTIFIED BY 'x'; GRANT SELECT ON *.* TO limited@'%'")
+    target.sql("CREATE USER IF NOT EXISTS limited@'%' IDENTIFIED BY 'x'; GRANT SELECT ON *.* TO limited@'%'")
     with pytest.raises(BackupError, match="privilege CREATE VIEW on"):
         journey.restore(target, login=target.login(user="limited", password="x"))
     target.sql("DROP USER limited@'%'")
@@ -272,11 +272,11 @@ def test_lock_that_is_not_granted_says_so(
 
 
 def test_server_killed_in_the_middle_of_a_dump(
-    fresh_mariadb: Callable[..., MariaDBServer], journey: Journey, monkeypatch: pytest.MonkeyPatch
+    fresh_mysql: Callable[..., MariaDBServer], journey: Journey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.dump import TableDumper
 
-    server = fresh_mariadb()
+    server = fresh_mysql()
     server.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY, v LONGTEXT)")
     server.sql("INSERT INTO t SELECT seq, REPEAT(UUID(), 5000) FROM seq_1_to_300", database="shop")
     real = TableDumper.dump
@@ -318,14 +318,14 @@ def test_program_killed_in_the_middle_of_a_dump(source: MariaDBServer, reachable
 
 
 def test_other_settings_of_the_server_are_refused(
-    source: MariaDBServer, fresh_mariadb: Callable[..., MariaDBServer], journey: Journey
+    source: MariaDBServer, fresh_mysql: Callable[..., MariaDBServer], journey: Journey
 ) -> None:
     """M18, M19: lower_case_table_names is fixed at initialisation, a smaller packet is worth a warning."""
     source.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY)")
     journey.dump(source, "shop")
     with pytest.raises(BackupError, match="lower_case_table_names = 0, the server has 1"):
-        journey.restore(fresh_mariadb(settings={"lower_case_table_names": "1"}))
-    server = fresh_mariadb(settings={"max_allowed_packet": "2M", "local_infile": "OFF"})
+        journey.restore(fresh_mysql(settings={"lower_case_table_names": "1"}))
+    server = fresh_mysql(settings={"max_allowed_packet": "2M", "local_infile": "OFF"})
     result = journey.restore(server)
     assert any("max_allowed_packet is 2097152" in text for text in result["warnings"])
     assert journey.differences(server) == []
@@ -333,11 +333,11 @@ def test_other_settings_of_the_server_are_refused(
 
 
 def test_local_infile_that_may_not_be_set_is_named(
-    source: MariaDBServer, fresh_mariadb: Callable[..., MariaDBServer], journey: Journey
+    source: MariaDBServer, fresh_mysql: Callable[..., MariaDBServer], journey: Journey
 ) -> None:
     source.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY)")
     journey.dump(source, "shop")
-    server = fresh_mariadb(settings={"local_infile": "OFF"})
+    server = fresh_mysql(settings={"local_infile": "OFF"})
     server.create_account(
         "limited",
         "x",

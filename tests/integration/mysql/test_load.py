@@ -461,9 +461,9 @@ def test_m29_second_bytes_that_look_like_quotes_or_backslashes(
 
 
 def test_m19_a_server_without_capitals_in_names_keeps_its_own_database(
-    fresh_mariadb: Callable[..., MariaDBServer], tmp_path: Path
+    fresh_mysql: Callable[..., MariaDBServer], tmp_path: Path
 ) -> None:
-    server = fresh_mariadb(settings={"lower_case_table_names": "1"})
+    server = fresh_mysql(settings={"lower_case_table_names": "1"})
     server.sql("CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1)")
     dump = b"CREATE DATABASE Shop; USE Shop;\nCREATE TABLE T (a INT);\nINSERT INTO SHOP.T VALUES (2);\n"
     dump += b"DELETE FROM shop.t WHERE a = 1;\nCREATE VIEW v AS SELECT a FROM sHOP.t;\n"
@@ -473,9 +473,9 @@ def test_m19_a_server_without_capitals_in_names_keeps_its_own_database(
 
 
 def test_m09_events_wake_when_the_database_has_its_name_and_not_before(
-    fresh_mariadb: Callable[..., MariaDBServer], tmp_path: Path
+    fresh_mysql: Callable[..., MariaDBServer], tmp_path: Path
 ) -> None:
-    server = fresh_mariadb(settings={"event_scheduler": "ON"})
+    server = fresh_mysql(settings={"event_scheduler": "ON"})
     dump = (
         b"CREATE TABLE log (a VARCHAR(64)); INSERT INTO log SELECT SLEEP(0);\n"
         b"CREATE EVENT e ON SCHEDULE EVERY 1 SECOND DO INSERT INTO log VALUES (DATABASE());\n"

@@ -296,9 +296,9 @@ def test_what_exists_stays_gives_way_or_is_kept_beside(target: MariaDBServer, tm
 
 
 def test_m18_a_statement_that_is_too_long_for_the_server_is_said(
-    fresh_mariadb: Callable[..., MariaDBServer], tmp_path: Path
+    fresh_mysql: Callable[..., MariaDBServer], tmp_path: Path
 ) -> None:
-    server = fresh_mariadb(settings={"max_allowed_packet": "1M"})
+    server = fresh_mysql(settings={"max_allowed_packet": "1M"})
     rows = b",".join(b"('" + b"x" * 1000 + b"')" for _number in range(1100))
     dump = b"CREATE TABLE t (a TEXT);\nINSERT INTO t VALUES " + rows + b";\n"
     text = refused(server, tmp_path / "dump", dump, target="shop")
@@ -342,9 +342,9 @@ def test_f18_a_load_that_is_killed_leaves_the_name_alone(
 
 
 def test_f18_a_server_that_dies_in_the_middle_is_said_and_the_next_run_cleans_up(
-    fresh_mariadb: Callable[..., MariaDBServer], tmp_path: Path
+    fresh_mysql: Callable[..., MariaDBServer], tmp_path: Path
 ) -> None:
-    server = fresh_mariadb()
+    server = fresh_mysql()
     server.sql("CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1)")
     (tmp_path / "dump").write_bytes(b"CREATE TABLE t (a INT);\n\nINSERT INTO t SELECT SLEEP(30);\n")
     failures: list[str] = []

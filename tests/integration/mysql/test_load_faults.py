@@ -21,6 +21,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._request imp
 from tests.integration.modules.harness import call, until
 from tests.integration.mysql.conftest import databases_of, drop_all
 from tests.support.mariadb import MariaDBServer
+from tests.support.mysql import mysql_server
 
 SLEEPING = "SELECT id FROM information_schema.processlist WHERE info LIKE 'INSERT INTO t SELECT SLEEP%'"
 
@@ -48,7 +49,7 @@ def small_disk(reachable_tmp: Path) -> Iterator[Path]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
 def test_f09_a_disk_that_fills_while_a_dump_is_loaded(small_disk: Path, tmp_path: Path) -> None:
     settings = {"innodb_log_file_size": "4M", "innodb_temp_data_file_path": "ibtmp1:12M:autoextend:max:32M"}
-    with MariaDBServer(directory=small_disk, settings=settings) as server:
+    with mysql_server(directory=small_disk, settings=settings) as server:
         live(server)
         rows = b"INSERT INTO t SELECT REPEAT(MD5(seq), 250) FROM seq_1_to_4000;\n"
         dump = b"CREATE TABLE t (a TEXT);\n" + rows * 8

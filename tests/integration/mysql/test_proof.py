@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.mysql.conftest import Journey, script
 from tests.support.mariadb import MariaDBServer
+from tests.support.mysql import mysql_server
 
 ESTATE = r"""
 CREATE DATABASE shop COMMENT 'all of it';
@@ -166,7 +167,7 @@ class Rebuilt:
 @pytest.fixture(scope="module")
 def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rebuilt]:
     folder: Path = tmp_path_factory.mktemp("repository")
-    with MariaDBServer() as source, MariaDBServer() as target:
+    with mysql_server() as source, mysql_server() as target:
         script(source, ESTATE)
         journey = Journey(folder)
         journey.dump(source)

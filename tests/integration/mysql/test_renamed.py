@@ -79,7 +79,7 @@ def test_m22_what_cannot_be_decided_is_said(source: MariaDBServer, target: Maria
 
 def test_m05_grants_follow_the_name(source: MariaDBServer, target: MariaDBServer, journey: Journey) -> None:
     build(source, "shop", "new")
-    source.sql("CREATE OR REPLACE USER reader@'%'; GRANT EXECUTE ON FUNCTION shop.named TO reader@'%'")
+    source.sql("CREATE USER IF NOT EXISTS reader@'%'; GRANT EXECUTE ON FUNCTION shop.named TO reader@'%'")
     source.sql("GRANT SELECT (name) ON shop.parent TO reader@'%'")
     journey.dump(source)
     journey.restore(target, rename={"shop": "other"})

@@ -56,7 +56,7 @@ def test_m08_m21_what_was_there_is_kept_and_both_are_proven(standing: MariaDBSer
     assert journey.differences(standing) == []
     assert differences(before, standing, shop=previous) == ["there is shop", *parked(previous)]
     # its programs work on their own tables, and use what they are called now
-    standing.sql(f"INSERT INTO {previous}.parent () VALUES (); CALL {previous}.note('x')")
+    standing.sql(f"INSERT INTO {previous}.parent (id) VALUES (77); CALL {previous}.note('x')")
     assert standing.sql("SELECT * FROM shop.log") == []
     assert standing.value("SELECT COUNT(*) FROM shop.parent") == 2
 
@@ -80,7 +80,7 @@ def test_what_is_not_what_was_backed_up_takes_no_place(
 
 
 def test_m05_grants_on_routines_outlive_the_routines(standing: MariaDBServer, journey: Journey) -> None:
-    standing.sql("CREATE OR REPLACE USER reader@'%'; GRANT EXECUTE ON FUNCTION shop.named TO reader@'%'")
+    standing.sql("CREATE USER IF NOT EXISTS reader@'%'; GRANT EXECUTE ON FUNCTION shop.named TO reader@'%'")
     standing.sql("GRANT SELECT ON shop.a_top TO reader@'%'")
     replace(journey, standing)
     grants = "\n".join(row[0] for row in standing.sql("SHOW GRANTS FOR reader@'%'"))
@@ -225,7 +225,7 @@ def test_locks_are_not_waited_for_for_ever(standing: MariaDBServer, journey: Jou
 
 
 def test_a_login_that_cannot_see_sessions_is_refused(standing: MariaDBServer, journey: Journey) -> None:
-    standing.sql("CREATE OR REPLACE USER limited@'%' IDENTIFIED BY 'x'")
+    standing.sql("CREATE USER IF NOT EXISTS limited@'%' IDENTIFIED BY 'x'")
     standing.sql(
         "GRANT SELECT, INSERT, CREATE, DROP, ALTER, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, "
         "ALTER ROUTINE, TRIGGER, EVENT ON *.* TO limited@'%'"
@@ -250,7 +250,7 @@ def test_m21_a_failure_on_the_way_leaves_no_trace(
         raise BackupError("made to fail")
 
     monkeypatch.setattr(swap.Swap, "_grant", fail)
-    standing.sql("CREATE OR REPLACE USER reader@'%'; GRANT EXECUTE ON FUNCTION shop.named TO reader@'%'")
+    standing.sql("CREATE USER IF NOT EXISTS reader@'%'; GRANT EXECUTE ON FUNCTION shop.named TO reader@'%'")
     with pytest.raises(BackupError, match="made to fail"):
         replace(journey, standing)
     assert differences(before, standing) == ["unexpected grant: EXECUTE on named to 'reader'@'%' (database shop)"]

@@ -105,10 +105,10 @@ def test_m23_tables_without_transactions_are_of_the_same_moment_and_named(
 
 
 def test_m13_binary_log_position_is_recorded_and_no_privilege_for_it_is_needed(
-    fresh_mariadb: Callable[..., MariaDBServer], journey: Journey
+    fresh_mysql: Callable[..., MariaDBServer], journey: Journey
 ) -> None:
-    source = fresh_mariadb(lost=True, settings={"log_bin": "binlog", "server_id": "1"})
-    target = fresh_mariadb(settings={"log_bin": "binlog", "server_id": "2"})
+    source = fresh_mysql(lost=True, settings={"log_bin": "binlog", "server_id": "1"})
+    target = fresh_mysql(settings={"log_bin": "binlog", "server_id": "2"})
     source.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY); INSERT INTO shop.t VALUES (1)")
     journey.dump(source)
     file, place = journey.latest.manifest.details["binlog"].split(":")
@@ -122,10 +122,10 @@ def test_m13_binary_log_position_is_recorded_and_no_privilege_for_it_is_needed(
     assert journey.differences(target) == []
 
 
-def test_settings_are_captured(fresh_mariadb: Callable[..., MariaDBServer], journey: Journey) -> None:
+def test_settings_are_captured(fresh_mysql: Callable[..., MariaDBServer], journey: Journey) -> None:
     from ansible_collections.vya.backupdb.plugins.module_utils._codec import read_json
 
-    server = fresh_mariadb(settings={"max_connections": "77", "sql_mode": "ANSI"})
+    server = fresh_mysql(settings={"max_connections": "77", "sql_mode": "ANSI"})
     server.sql("SET GLOBAL innodb_io_capacity = 321")
     journey.dump(server)
     reader = journey.latest

@@ -330,7 +330,28 @@ def test_status_of_an_event_is_taken_out(status: str) -> None:
     ],
 )
 def test_invisible_columns_are_the_same_whichever_version_wrote_them(new: str, old: str) -> None:
-    (column,) = parse_create_table(f"CREATE TABLE `t` (\n  {new}\n) ENGINE=InnoDB").elements
-    assert column.text == old
-    (again,) = parse_create_table(f"CREATE TABLE `t` (\n  {old}\n) ENGINE=InnoDB").elements
-    assert again.text == old
+    assert column_of(new) == old
+    assert column_of(old) == old
+
+
+@pytest.mark.parametrize(
+    ("inherited", "told"),
+    [
+        ("`a` varchar(9) COLLATE utf8mb4_bin", "`a` varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"),
+        (
+            "`COLLATE` enum('COLLATE') COLLATE latin1_bin GENERATED ALWAYS AS ((`a` collate utf8mb4_bin)) VIRTUAL",
+            "`COLLATE` enum('COLLATE') CHARACTER SET latin1 COLLATE latin1_bin GENERATED ALWAYS AS ((`a` collate utf8mb4_bin)) VIRTUAL",
+        ),
+        ("`a` int DEFAULT ((1 collate utf8mb4_bin))", "`a` int DEFAULT ((1 collate utf8mb4_bin))"),
+        ("`a` text COLLATE uca1400_ai_ci", "`a` text COLLATE uca1400_ai_ci"),
+        ("`a` text COMMENT 'COLLATE utf8mb4_bin'", "`a` text COMMENT 'COLLATE utf8mb4_bin'"),
+    ],
+)
+def test_columns_are_the_same_whether_their_collation_was_inherited_or_told(inherited: str, told: str) -> None:
+    assert column_of(inherited) == told
+    assert column_of(told) == told
+
+
+def column_of(text: str) -> str:
+    (column,) = parse_create_table(f"CREATE TABLE `t` (\n  {text}\n) ENGINE=InnoDB").elements
+    return column.text

@@ -303,7 +303,7 @@ class Settler:
                     create(self._session, database, as_invoker(item))
                     made.append((database, item))
                 except driver_errors() as error:
-                    _refuse_lost(error)
+                    _refuse_lost(database, item, error)
                     errors[database, item.name] = error
                     again.append((database, item))
             if len(again) == len(waiting):
@@ -323,7 +323,7 @@ class Settler:
             try:
                 create(self._session, database, item)
             except driver_errors() as error:
-                _refuse_lost(error)
+                _refuse_lost(database, item, error)
                 errors[database, item.name] = error
                 again.append((database, item))
         left: dict[str, list[Program]] = {}
@@ -353,10 +353,11 @@ def _refused(database: str, item: Program, errors: Mapping[tuple[str, str], Exce
     )
 
 
-def _refuse_lost(error: Exception) -> None:
+def _refuse_lost(database: str, item: Program, error: Exception) -> None:
     """A view that cannot be made is one thing, a server that is gone another."""
     if error_number(error) in CONNECTION_LOST:
-        raise error
+        with explaining(f"to make {item} of {database}"):
+            raise error
 
 
 # what is remembered in a table
