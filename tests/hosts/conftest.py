@@ -34,10 +34,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         _STACK.enter_context(docker.engine())
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if not hasattr(session.config, "workerinput"):
-        _STACK.close()
+def pytest_unconfigure() -> None:
+    """End it when everything has been said; in a worker there is none."""
+    _STACK.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

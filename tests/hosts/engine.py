@@ -102,4 +102,16 @@ def own_engine(folder: Path) -> Iterator[Engine]:
         else:
             os.environ["DOCKER_HOST"] = before
         daemon.terminate()
-        daemon.wait(60)
+        try:
+            daemon.wait(60)
+        finally:
+            _unmount(folder)
+            _unmount(_DATA)
+
+
+def _unmount(folder: Path) -> None:
+    """Take away what the engine has mounted there and leaves behind, so that the folder can be removed."""
+    for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
+        place = Path(line.split()[1].encode().decode("unicode_escape"))
+        if place.is_relative_to(folder):
+            subprocess.run(["umount", place], check=True)
