@@ -150,6 +150,11 @@ def two_servers(fresh_mysql: Callable[..., MariaDBServer]) -> tuple[MariaDBServe
     return fresh_mysql(lost=True), fresh_mysql()
 
 
+def numbers(count: int) -> str:
+    """A table of which `seq` goes from 1 to a number, as both products take it."""
+    return f"JSON_TABLE(CONCAT('[0', REPEAT(',0', {count - 1}), ']'), '$[*]' COLUMNS (seq FOR ORDINALITY)) AS numbers"
+
+
 def script(server: MariaDBServer, text: str, database: str | None = None) -> None:
     """Run a script with DELIMITER through the client."""
     server.client(input_text=text, database=database)

@@ -29,14 +29,15 @@ SAKILA = Path(__file__).parents[4] / "shared" / "data" / "sakila-mysql"
 SHOP = r"""
 CREATE DATABASE shop CHARACTER SET latin1 COLLATE latin1_general_ci;
 USE shop;
-CREATE SEQUENCE numbers START WITH 5;
+/*M! CREATE SEQUENCE numbers START WITH 5 */;
 CREATE TABLE shop (id INT AUTO_INCREMENT PRIMARY KEY, shop VARCHAR(200) CHARACTER SET utf8mb4 DEFAULT 'shop.`shop`',
   b BLOB, e ENUM('a', 'b') NOT NULL, n INT, twice INT AS (n * 2) STORED, half INT AS (n / 2) VIRTUAL,
   hidden INT INVISIBLE DEFAULT 7, d DATETIME, ts TIMESTAMP(3) NULL, j JSON, bits BIT(9), f FLOAT, KEY by_shop (shop(20)),
   CONSTRAINT positive CHECK (n >= 0 AND `shop`.`n` < 100000));
-CREATE TABLE `sh``op; -- "x"` (`shop` INT, n INT DEFAULT nextval(shop.numbers), CONSTRAINT to_shop FOREIGN KEY (shop)
+CREATE TABLE `sh``op; -- "x"` (`shop` INT, n INT /*M! DEFAULT nextval(shop.numbers) */, CONSTRAINT to_shop FOREIGN KEY (shop)
   REFERENCES shop.shop (id) ON DELETE CASCADE, UNIQUE (shop));
-CREATE TABLE old (a VARCHAR(20)) ENGINE=MyISAM DEFAULT CHARSET=latin1;
+-- with GTIDs, as MySQL has them, a trigger must not change a table without transactions
+CREATE TABLE old (a VARCHAR(20)) /*M! ENGINE=MyISAM */ DEFAULT CHARSET=latin1;
 SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';
 INSERT INTO shop (id, n, shop, b, e, hidden, d, ts, j, bits, f) VALUES
   (0, 4, 'USE `shop`; DROP TABLE `shop`.`shop`; it''s \\ "', x'60736F70600027225C1A0D0A', 'a', 1, '0000-00-00', NULL, '{}', b'101', 1.5),
@@ -53,9 +54,9 @@ CREATE TRIGGER shop BEFORE INSERT ON shop FOR EACH ROW BEGIN SET NEW.hidden = 9;
 CREATE TRIGGER second BEFORE INSERT ON shop FOR EACH ROW FOLLOWS shop SET @shop = 1//
 CREATE EVENT shop ON SCHEDULE EVERY 1 YEAR STARTS '2030-01-01' COMMENT 'DISABLE DO' DO INSERT INTO shop.old VALUES ('x')//
 CREATE EVENT sleeping ON SCHEDULE EVERY 1 HOUR STARTS '2030-01-01' ON COMPLETION PRESERVE DISABLE DO SELECT 1//
-SET sql_mode = ORACLE//
-CREATE PACKAGE tools AS FUNCTION seven RETURN INT; END//
-CREATE PACKAGE BODY tools AS FUNCTION seven RETURN INT AS BEGIN RETURN 7; END; END//
+/*M! SET sql_mode = ORACLE */ //
+/*M! CREATE PACKAGE tools AS FUNCTION seven RETURN INT; END */ //
+/*M! CREATE PACKAGE BODY tools AS FUNCTION seven RETURN INT AS BEGIN RETURN 7; END; END */ //
 SET sql_mode = ''//
 DELIMITER ;
 CREATE VIEW z_base AS SELECT shop.shop.id, shop.shop AS shop_ FROM shop.shop WHERE shop.shop <> '*/';
@@ -406,11 +407,11 @@ UNLOCK TABLES;
 """
 
 
-def test_m15_a_dump_of_mysql_8_loads_into_mariadb_where_it_can(target: MariaDBServer, tmp_path: Path) -> None:
+def test_m15_a_dump_of_mysql_8_loads_where_it_can(target: MariaDBServer, tmp_path: Path) -> None:
     load(target, written(tmp_path / "dump", MYSQL_8.encode()))
     assert target.sql("SELECT a, b FROM eight.t") == [(1, "x'")]
-    wrong = MYSQL_8.replace("utf8mb4_bin DEFAULT", "utf8mb4_ja_0900_as_cs_ks DEFAULT")
-    with pytest.raises(BackupError, match=r"utf8mb4_ja_0900_as_cs_ks \(table t in line 13\)"):
+    wrong = MYSQL_8.replace("utf8mb4_bin DEFAULT", "utf8mb4_zz_0900_as_cs_ks DEFAULT")
+    with pytest.raises(BackupError, match=r"utf8mb4_zz_0900_as_cs_ks \(table t in line 13\)"):
         load(target, written(tmp_path / "dump", wrong.encode()), target="nine", check=True)
 
 
@@ -463,7 +464,8 @@ def test_m29_second_bytes_that_look_like_quotes_or_backslashes(
 def test_m19_a_server_without_capitals_in_names_keeps_its_own_database(
     fresh_mysql: Callable[..., MariaDBServer], tmp_path: Path
 ) -> None:
-    server = fresh_mysql(settings={"lower_case_table_names": "1"})
+    setting = {"lower_case_table_names": "1"}
+    server = fresh_mysql(settings=setting, install_args=[f"--{name}={value}" for name, value in setting.items()])
     server.sql("CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1)")
     dump = b"CREATE DATABASE Shop; USE Shop;\nCREATE TABLE T (a INT);\nINSERT INTO SHOP.T VALUES (2);\n"
     dump += b"DELETE FROM shop.t WHERE a = 1;\nCREATE VIEW v AS SELECT a FROM sHOP.t;\n"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import threading
@@ -77,7 +78,7 @@ def test_m21_every_statement_that_fails_is_named_with_its_line(
     [
         ("TINYINT", "300", "Out of range"),
         ("VARCHAR(3)", "'long'", "too long"),
-        ("DATE", "'2024-02-31'", "Data truncated"),
+        ("DATE", "'2024-02-31'", "Data truncated|Out of range"),
         ("INT NOT NULL", "NULL", "cannot be null"),
         ("VARCHAR(9) CHARACTER SET latin1", "'\xe6\xbc\xa2'", "Incorrect string value"),
         ("ENUM('a', 'b')", "'c'", "Data truncated"),
@@ -92,7 +93,7 @@ def test_m20_a_row_that_would_not_be_what_it_was_is_an_error(
     text = refused(target, tmp_path / "dump", dump.encode("latin-1"), target="shop")
     assert "line 3: INSERT INTO t VALUES" in text
     assert "the row would not be what it was" in text
-    assert message in text or message.replace("too long", "truncated") in text
+    assert re.search(message, text) or message.replace("too long", "truncated") in text
 
 
 def test_m20_an_enum_that_was_empty_is_no_error(target: MariaDBServer, tmp_path: Path) -> None:
@@ -113,20 +114,20 @@ def test_m28_a_storage_engine_or_collation_that_is_absent_is_said_before_anythin
     target: MariaDBServer, tmp_path: Path
 ) -> None:
     dump = b"CREATE DATABASE a; USE a;\nCREATE TABLE t (a INT) ENGINE=ROCKSDB;\n"
-    dump += b"CREATE TABLE u (a VARCHAR(9) COLLATE utf8mb4_ja_0900_as_cs_ks) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_ja_0900_as_cs_ks;\n"
+    dump += b"CREATE TABLE u (a VARCHAR(9) COLLATE utf8mb4_zz_0900_as_cs_ks) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_zz_0900_as_cs_ks;\n"
     dump += (
         b"CREATE TABLE v (a VARCHAR(9) CHARACTER SET utf8 COLLATE utf8_general_ci) ENGINE=Aria /*!80000 ENGINE=X */;\n"
     )
     dump += b"CREATE DATABASE b; USE b; CREATE TABLE w (a INT) ENGINE=Nothing;\n"
     text = refused(target, tmp_path / "dump", dump, databases=["a"], check=True)
-    assert "needs the collation utf8mb4_ja_0900_as_cs_ks (table u in line 3" in text
+    assert "needs the collation utf8mb4_zz_0900_as_cs_ks (table u in line 3" in text
     assert "needs the storage engine rocksdb (table t in line 2)" in text
     assert "nothing" not in text.lower().replace("nothing was changed", "")
     assert "utf8_general_ci" not in text
 
 
 def test_m28_what_tables_need_that_are_not_chosen_forbids_nothing(target: MariaDBServer, tmp_path: Path) -> None:
-    dump = b"CREATE TABLE t (a INT);\nCREATE TABLE u (a VARCHAR(9)) COLLATE utf8mb4_ja_0900_as_cs_ks;\n"
+    dump = b"CREATE TABLE t (a INT);\nCREATE TABLE u (a VARCHAR(9)) COLLATE utf8mb4_zz_0900_as_cs_ks;\n"
     load(target, tmp_path / "dump", dump, target="part", tables=["t"])
     assert "(table u in line 2)" in refused(target, tmp_path / "dump", dump, target="other", tables=["u"])
 
@@ -228,7 +229,9 @@ def test_m07_accounts_of_a_dump_are_made_when_asked(target: MariaDBServer, tmp_p
     ]
     grants = {row[0] for row in target.sql("SHOW GRANTS FOR `app`@`%`")}
     assert "GRANT SELECT ON `c\\_d`.* TO `app`@`%`" in grants
-    assert "GRANT INSERT (`a`) ON `c_d`.`t` TO `readers`" in {row[0] for row in target.sql("SHOW GRANTS FOR readers")}
+    # a role of MySQL has a host
+    grants = {row[0].replace("`readers`@`%`", "`readers`") for row in target.sql("SHOW GRANTS FOR readers")}
+    assert "GRANT INSERT (`a`) ON `c_d`.`t` TO `readers`" in grants
     target.sql("DROP USER app; DROP ROLE readers")
 
 
@@ -236,6 +239,8 @@ def test_m07_the_accounts_that_mariadb_dump_writes_are_made_once(
     two_servers: tuple[MariaDBServer, MariaDBServer], tmp_path: Path
 ) -> None:
     source, target = two_servers
+    if source.flavour == "mysql":
+        pytest.skip("the dump program of MySQL writes no accounts")
     source.sql("CREATE ROLE r; CREATE USER a IDENTIFIED BY 'x'; GRANT r TO a; SET DEFAULT ROLE r FOR a")
     source.sql("CREATE DATABASE d; GRANT SELECT ON d.* TO r")
     command = [source.dump_program, *source.client_options(), "--system=users"]

@@ -13,7 +13,12 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.accou
     plan_accounts,
     regrant,
 )
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import Column, Definition, Table
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.catalog import (
+    Catalog,
+    Column,
+    Definition,
+    Table,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.connection import (
     _quote_option,
     quote_name,
@@ -23,7 +28,10 @@ from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.dump 
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.events import events_script
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.flavour import flavour_of
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.instance import program_version
-from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.proof import unescape_pattern
+from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.proof import (
+    database_objects,
+    unescape_pattern,
+)
 from ansible_collections.vya.backupdb.plugins.module_utils._engines._mysql.rows import (
     digest_query,
     load_statement,
@@ -303,3 +311,13 @@ def test_mysql_hashes_without_md5() -> None:
 )
 def test_f17_variables_with_secrets_are_told_from_rules_for_passwords(name: str, value: str, secret: bool) -> None:
     assert is_secret(name, value) is secret
+
+
+def test_programs_are_the_same_with_the_semicolon_that_mysql_keeps() -> None:
+    def digests(end: str) -> list[str | None]:
+        event = Definition("event", "e", f"CREATE EVENT `e` ON SCHEDULE EVERY 1 DAY ENABLE DO SELECT 1{end}")
+        trigger = Definition("trigger", "t", f"CREATE TRIGGER `t` BEFORE INSERT ON `x` FOR EACH ROW SET @a = 1{end}")
+        return [item.digest for item in database_objects(Catalog("shop", {}, (), (event, trigger)), {}, ())]
+
+    assert digests("") == digests(";") == digests(" ;\n")
+    assert digests("") != digests("1")

@@ -10,6 +10,7 @@ Columns, indexes and constraints are objects of their own, so that a difference 
 from __future__ import annotations
 
 import hashlib
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
@@ -169,6 +170,8 @@ def _element_name(table: Table, element: Element) -> str:
 
 def _definition_object(item: Definition, grants: Sequence[Grant]) -> ProofObject:
     text = without_event_status(item.text) if item.kind == "event" else item.text
+    # MySQL keeps what divided a program from the next statement of a packet, and loses it when the program is made again
+    text = text.rstrip(";" + string.whitespace)
     settings = [f"{name}={value}" for name, value in sorted(item.settings.items())]
     attributes = dict(item.attributes)
     if item.kind == SEQUENCE:
