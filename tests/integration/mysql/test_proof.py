@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.support.mariadb import MariaDBServer
 from tests.support.mysql import mysql_server
 
 ESTATE = r"""
-CREATE DATABASE shop COMMENT 'all of it';
+CREATE DATABASE shop /*M! COMMENT 'all of it' */;
 USE shop;
 CREATE TABLE customers (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50), email VARCHAR(90), KEY by_name (name), UNIQUE KEY (email));
 CREATE TABLE orders (id INT PRIMARY KEY, customer INT, price INT DEFAULT 5, note TEXT, CONSTRAINT cheap CHECK (price < 1000),
@@ -24,7 +25,7 @@ CREATE TABLE orders (id INT PRIMARY KEY, customer INT, price INT DEFAULT 5, note
 INSERT INTO customers VALUES (1, 'a', 'a@x'), (2, 'b', 'b@x');
 INSERT INTO orders VALUES (1, 1, 10, 'one'), (2, 2, 20, 'two'), (3, 1, 30, NULL);
 CREATE TABLE spare (id INT PRIMARY KEY, x INT);
-CREATE SEQUENCE numbers;
+/*M! CREATE SEQUENCE numbers */;
 CREATE VIEW cheap AS SELECT id FROM orders WHERE price < 20;
 CREATE FUNCTION twice(n INT) RETURNS INT DETERMINISTIC RETURN 2 * n;
 CREATE PROCEDURE clean() DELETE FROM orders WHERE 0;
@@ -36,7 +37,7 @@ CREATE USER app@'%' IDENTIFIED BY 'x' WITH MAX_USER_CONNECTIONS 5;
 CREATE USER anna@localhost IDENTIFIED BY 'y';
 GRANT reporting TO anna@localhost;
 GRANT chief TO anna@localhost WITH ADMIN OPTION;
-SET DEFAULT ROLE reporting FOR anna@localhost;
+SET DEFAULT ROLE reporting /*M! FOR */ /*!80000 TO */ anna@localhost;
 GRANT SELECT ON shop.orders TO reporting;
 GRANT UPDATE (price) ON shop.orders TO app@'%';
 GRANT INSERT ON shop.* TO app@'%';
@@ -119,7 +120,7 @@ CHANGES = {
     "REVOKE ADMIN OPTION FOR chief FROM anna@localhost": [
         "admin option of membership chief to 'anna'@'localhost': expected yes, found no"
     ],
-    "SET DEFAULT ROLE NONE FOR anna@localhost": [
+    "SET DEFAULT ROLE NONE /*M! FOR */ /*!80000 TO */ anna@localhost": [
         "default role of user 'anna'@'localhost': expected reporting, found none"
     ],
     "ALTER USER app@'%' IDENTIFIED BY 'z'": ["password of user 'app'@'%' differs"],
@@ -144,6 +145,10 @@ CHANGES = {
         "missing role: chief",
     ],
 }
+#: What MySQL does not know, or does with something else beside it.
+ONLY_MARIADB = (
+    "COMMENT 'less'", "NEXTVAL", "SEQUENCE", "CREATE ROLE", "DROP ROLE", "REVOKE reporting", "ADMIN OPTION", "MyISAM",
+)  # fmt: skip
 
 
 class Rebuilt:
@@ -156,10 +161,11 @@ class Rebuilt:
     def repair(self) -> None:
         """Remove everything of ours and restore it again."""
         self.server.sql("DROP DATABASE IF EXISTS shop")
-        for user, host, is_role in self.server.sql("SELECT user, host, is_role FROM mysql.user"):
-            if is_role == "Y" and user != "PUBLIC":
+        is_role = "is_role" if self.server.flavour == "mariadb" else "'N'"
+        for user, host, role in self.server.sql(f"SELECT user, host, {is_role} FROM mysql.user"):
+            if role == "Y" and user != "PUBLIC":
                 self.server.sql("DROP ROLE %s", user)
-            elif user in ("app", "anna", "new"):
+            elif user in ("app", "anna", "new", "reporting", "chief"):
                 self.server.sql("DROP USER %s@%s", user, host)
         self.journey.restore(self.server, analyze=False)
 
@@ -178,17 +184,20 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rebuilt]:
 def test_nothing_differs_after_a_rebuild(rebuilt: Rebuilt) -> None:
     comparison = rebuilt.journey.compare(rebuilt.server, instance=True)
     assert [item.message for item in comparison.differences] == []
-    assert comparison.compared > 40
+    assert comparison.compared > 35
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_exactly_what_was_changed_is_named(rebuilt: Rebuilt, change: str) -> None:
+    if rebuilt.server.flavour == "mysql" and any(words in change for words in ONLY_MARIADB):
+        pytest.skip("not so on MySQL")
     rebuilt.server.sql(change)
     properties = next(item for item in rebuilt.journey.latest.manifest.databases).properties
     try:
-        assert sorted(rebuilt.journey.differences(rebuilt.server, instance=True)) == sorted(
-            text.format(**properties) for text in CHANGES[change]
-        )
+        found = rebuilt.journey.differences(rebuilt.server, instance=True)
+        # a role of MySQL has a host
+        without_hosts = [re.sub(r"['`](reporting|chief)['`]@['`]%['`]", r"\1", text) for text in found]
+        assert sorted(without_hosts) == sorted(text.format(**properties) for text in CHANGES[change])
     finally:
         rebuilt.repair()
     assert rebuilt.journey.differences(rebuilt.server, instance=True) == []
