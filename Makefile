@@ -65,9 +65,10 @@ REGRESSION := tests/hosts/test_regression_database.py
 .PHONY: hosts-environment
 hosts-environment: $(HOSTS)/.stamp $(COLLECTION) ## Make .cache/hosts, the environment of the tests on hosts
 
+# The scenarios, one after the other, take longest: they get a processor of their own.
 .PHONY: test-hosts
 test-hosts: hosts-environment ## Tests on bare hosts, which are containers; starts Docker Engine where none runs
-	.ci/as-root $(HOSTS)/bin/python -m pytest tests/hosts --ignore=$(REGRESSION) $(SIDE_BY_SIDE) $(ARGS)
+	.ci/as-root $(HOSTS)/bin/python -m pytest tests/hosts --ignore=$(REGRESSION) --durations=12 --durations-min=30 $(SIDE_BY_SIDE) --numprocesses=$$(nproc) $(ARGS)
 
 .PHONY: test-regression
 test-regression: hosts-environment ## PostgreSQL's own regression database, rebuilt on its version and on newer ones
