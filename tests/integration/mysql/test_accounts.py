@@ -121,7 +121,7 @@ def test_old_passwords_log_in_and_readers_only_read(rebuilt: tuple[MariaDBServer
     login(target, "q'uo`te\"\\ ünï☃", "x").close()
     with pytest.raises(pymysql.MySQLError):
         # the password is right, but TLS is required
-        login(target, "app", "app's \"pass\\word")
+        login(target, "app", "app's \"pass\\word", ssl_disabled=True)
 
 
 def test_second_restore_of_accounts_changes_nothing(
@@ -241,9 +241,12 @@ def test_roles_export_is_idempotent_and_masks_hashes(
     with engine(source) as opened:
         export = opened.export_roles()
     shown = "".join(export.masked.values())
-    for (value,) in source.sql("SELECT authentication_string FROM mysql.user WHERE authentication_string <> ''"):
+    for (value,) in source.sql(
+        "SELECT authentication_string FROM mysql.user WHERE authentication_string <> '' AND user NOT LIKE 'mysql.%'"
+    ):
         assert value == "invalid" or value not in shown
-        assert value.encode() in export.sql
+        # MySQL's may hold any byte
+        assert (value.encode() if source.flavour == "mariadb" else value.encode().hex().upper().encode()) in export.sql
     # the plain client takes it, again and again, once the objects are there
     journey.dump(source)
     assert read_bytes(journey.latest.path(journey.latest.artefact("roles"))) == export.sql

@@ -94,14 +94,14 @@ def test_any_password_reaches_the_programs(two_servers: tuple[MariaDBServer, Mar
 def test_operating_system_account_of_the_socket(source: MariaDBServer, journey: Journey) -> None:
     """Over the socket without a password, the account named like the login is acted as; login_os_user names another."""
     source.sql(
-        "CREATE USER IF NOT EXISTS nobody@localhost IDENTIFIED VIA unix_socket; GRANT ALL ON *.* TO nobody@localhost"
+        "CREATE USER IF NOT EXISTS nobody@localhost IDENTIFIED /*M! VIA unix_socket */ /*!80000 WITH auth_socket */; GRANT ALL ON *.* TO nobody@localhost"
     )
     source.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY); INSERT INTO shop.t VALUES (7)")
     try:
         journey.dump(source, "shop", login=source.login(user="nobody"))
         journey.dump(source, "shop", login={**source.login(user="nobody"), "login_os_user": "nobody"})
-        with pytest.raises(ConnectionFailed, match="operating-system account .here: mysql.*become"):
-            journey.dump(source, "shop", login={**source.login(user="nobody"), "login_os_user": "mysql"})
+        with pytest.raises(ConnectionFailed, match="operating-system account .here: daemon.*become"):
+            journey.dump(source, "shop", login={**source.login(user="nobody"), "login_os_user": "daemon"})
     finally:
         source.sql("DROP USER nobody@localhost")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.vya.backupdb.plugins.module_utils._errors import BackupError
 
-from tests.integration.mysql.conftest import Journey, databases_of, script
+from tests.integration.mysql.conftest import Journey, databases_of, numbers, script
 from tests.support.mariadb import MariaDBServer
 
 SAKILA = Path(__file__).parents[4] / "shared" / "data" / "sakila-mysql"
@@ -121,7 +121,7 @@ def test_p34_hostile_names_survive(source: MariaDBServer, target: MariaDBServer,
     unprintable = "`" if source.version >= (11,) else "\0"
     for name in HOSTILE:
         q = quoted(name)
-        source.sql(f"CREATE DATABASE {q} CHARACTER SET utf8mb4 COMMENT 'c'")
+        source.sql(f"CREATE DATABASE {q} CHARACTER SET utf8mb4 /*M! COMMENT 'c' */")
         with source.connect(name) as connection, connection.cursor() as cursor:
             cursor.execute(
                 f"CREATE TABLE {q} (id INT AUTO_INCREMENT, {q} VARCHAR(50) DEFAULT 'd', PRIMARY KEY (id), KEY {q} ({q}), "
@@ -200,15 +200,18 @@ def test_restore_instructions_are_exact(
         "CREATE USER app@'%' IDENTIFIED BY 'x'; CREATE ROLE r; GRANT SELECT ON prog.log TO r; GRANT r TO app@'%'"
     )
     journey.dump(source)
+    # as the instructions ask for
+    target.sql("SET GLOBAL local_infile = ON")
     folder = tmp_path / "copy"
     subprocess.run(["cp", "-r", journey.latest.directory, folder], check=True)
     text = (folder / "RESTORE.md").read_text()
     blocks = text.split("```sh\n")[1:]
-    wrapper = tmp_path / "bin" / "mariadb"
+    program = source.client_program.name
+    wrapper = tmp_path / "bin" / program
     wrapper.parent.mkdir()
     wrapper.write_text(f'#!/bin/sh\nexec {" ".join(client_arguments(target))} "$@"\n')
     wrapper.chmod(0o755)
-    commands = "".join(block.split("```")[0] for block in blocks if "mariadb" in block)
+    commands = "".join(block.split("```")[0] for block in blocks if program in block)
     done = subprocess.run(
         ["bash", "-c", f"set -e\n{commands}"],
         cwd=folder,
@@ -239,22 +242,22 @@ def test_large_tables_get_their_keys_and_foreign_keys_back(
 ) -> None:
     """Above the size from which keys wait for the rows: every kind of key, in the order in which it was."""
     source.sql("CREATE DATABASE large")
-    source.sql(
+    statements = (
         "CREATE TABLE one (id INT NOT NULL AUTO_INCREMENT, sub INT NOT NULL, u1 INT, u2 VARCHAR(40), f TEXT, g POINT NOT NULL, "
         "v INT AS (sub + 1) VIRTUAL, h TEXT, KEY z (sub), KEY counter (id), PRIMARY KEY (sub, id), UNIQUE KEY y (u1), "
         "FULLTEXT KEY words (f), KEY b (u2, sub), UNIQUE KEY x (u2), SPATIAL KEY place (g), KEY computed (v), KEY a (u1 DESC), "
-        "KEY `w (10)` (f(10)) COMMENT 'a, (b)', UNIQUE KEY hashed (h) USING HASH, KEY last (u2));"
+        "KEY `w (10)` (f(10)) COMMENT 'a, (b)', /*M! UNIQUE KEY hashed (h) USING HASH, */ KEY last (u2));"
         "CREATE TABLE two (id INT PRIMARY KEY, one INT, self INT, pad CHAR(200), KEY (self), "
         "CONSTRAINT a FOREIGN KEY (one) REFERENCES one (u1) ON UPDATE CASCADE, "
         "CONSTRAINT b FOREIGN KEY (self) REFERENCES two (id));"
         "CREATE TABLE bare (a INT NOT NULL, b INT NOT NULL, pad CHAR(200), KEY (b), UNIQUE KEY (a));"
         "INSERT INTO one (sub, u1, u2, f, g, h) SELECT seq % 7, seq, CONCAT('u', seq), REPEAT(CONCAT('word', seq, ' '), 20), "
-        "POINT(seq, seq), CONCAT('h', seq) FROM seq_1_to_30000;"
-        "INSERT INTO two SELECT seq, seq, NULL, REPEAT('x', 200) FROM seq_1_to_30000;"
+        "POINT(seq, seq), CONCAT('h', seq) FROM NUMBERS;"
+        "INSERT INTO two SELECT seq, seq, NULL, REPEAT('x', 200) FROM NUMBERS;"
         "UPDATE two SET self = id - 1 WHERE id > 1;"
-        "INSERT INTO bare SELECT seq, seq % 9, REPEAT('x', 200) FROM seq_1_to_30000;",
-        database="large",
+        "INSERT INTO bare SELECT seq, seq % 9, REPEAT('x', 200) FROM NUMBERS;"
     )
+    source.sql(statements.replace("NUMBERS", numbers(30000)), database="large")
     journey.dump(source)
     sizes = {table["name"]: table["bytes"] for table in journey.latest.artefact("database", "large").details["tables"]}
     assert min(sizes.values()) > 4 << 20

@@ -186,7 +186,9 @@ def test_f16_nothing_in_a_dump_reaches_another_database_or_a_file(
 ) -> None:
     source.sql("CREATE DATABASE live; CREATE TABLE live.t (a INT); INSERT INTO live.t VALUES (1)")
     source.sql("CREATE PROCEDURE live.wipe() DELETE FROM live.t")
-    source.sql("CREATE FUNCTION live.wiped() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM live.t; RETURN 1; END")
+    source.sql(
+        "CREATE FUNCTION live.wiped() RETURNS INT DETERMINISTIC MODIFIES SQL DATA BEGIN DELETE FROM live.t; RETURN 1; END"
+    )
     dump = f"CREATE DATABASE shop;\nUSE shop;\nCREATE TABLE t (a INT);\nINSERT INTO t VALUES (1);\n{statement};\n"
     text = refused(source, tmp_path / "dump", dump.encode(), databases=["shop"])
     assert "line 5" in text

@@ -17,7 +17,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._modules._request imp
 
 from tests.integration.modules.harness import call
 from tests.integration.mysql.conftest import databases_of, script
-from tests.integration.mysql.test_parts import SHOP, changed, objects
+from tests.integration.mysql.test_parts import SHOP, changed, needed, objects
 from tests.support.mariadb import MariaDBServer
 
 #: As phpMyAdmin writes: keys and foreign keys come last, in a transaction.
@@ -61,7 +61,7 @@ def test_a_table_comes_with_its_triggers_and_sequences_and_no_more(
 ) -> None:
     result = part(path, tables=["or*"], target="part")
     (included,) = result["included"]
-    assert (included["tables"], included["needed"]) == (["or der"], ["sequence numbers"])
+    assert (included["tables"], included["needed"]) == (["or der"], needed(source))
     assert included["left_out"] == [
         "the foreign key to_customer of or der, since customer is not chosen",
         "views, which belong to no table: names",
@@ -161,7 +161,9 @@ def test_check_mode_says_what_would_come_and_patterns_are_checked(target: MariaD
     result = part(path, check=True, diff=True, tables=["or der"], target="part")
     after = result["diff"]["after"]
     assert "part: table or der" in after
-    assert "part: sequence numbers, which that needs" in after
+    assert [line for line in after.splitlines() if "which that needs" in line] == [
+        f"part: {item}, which that needs" for item in needed(target)
+    ]
     assert "part: without the foreign key to_customer of or der" in after
     with pytest.raises(BackupError, match=r"'custmer' matches no table of the database 'shop' in the dump.*'customer'"):
         part(path, tables=["or der", "custmer"])

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.integration.mysql.conftest import Journey, databases_of, script
@@ -108,14 +110,16 @@ def test_referenced_accounts_only(source: MariaDBServer, target: MariaDBServer, 
     journey.dump(source)
     try:
         result = journey.restore(target, "shop", roles="referenced")
-        assert result["roles"] == [
+        # a role of MySQL has a host
+        assert [re.sub(r"'(boss|readers)'@'%'", r"\1", text) for text in result["roles"]] == [
             "create role boss",
             "create role readers",
             "create user 'app'@'%'",
             "create user 'member'@'%'",
         ]
         assert journey.differences(target, {"shop": "shop"}) == []
-        assert target.sql("SHOW GRANTS FOR boss") == [("GRANT USAGE ON *.* TO `boss`",)]
+        (grants,) = target.sql("SHOW GRANTS FOR boss")
+        assert grants[0].replace("`boss`@`%`", "`boss`") == "GRANT USAGE ON *.* TO `boss`"
     finally:
         for server in (source, target):
             for account in accounts:

@@ -210,6 +210,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("disconnect", [False, True])
 def test_locks_are_not_waited_for_for_ever(standing: MariaDBServer, journey: Journey, disconnect: bool) -> None:
+    if standing.flavour == "mysql":
+        pytest.skip("MySQL tells which sessions use tables")
     before = proof_of(standing, "shop")
     # no default database: nothing tells the server's list of sessions what it is about
     with standing.connect() as other, other.cursor() as cursor:

@@ -188,12 +188,22 @@ def test_hashes_are_masked_and_nothing_else() -> None:
     assert mask_login(grant) == grant
 
 
+NO_LIMITS = "WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 MAX_CONNECTIONS_PER_HOUR 0 MAX_USER_CONNECTIONS 0"
+
+
 def test_altering_leaves_nothing_behind() -> None:
     assert complete_clauses("IDENTIFIED BY PASSWORD '*A' WITH MAX_USER_CONNECTIONS 3", MARIADB) == (
         "IDENTIFIED BY PASSWORD '*A' REQUIRE NONE WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 "
         "MAX_CONNECTIONS_PER_HOUR 0 MAX_USER_CONNECTIONS 3 MAX_STATEMENT_TIME 0 ACCOUNT UNLOCK PASSWORD EXPIRE DEFAULT"
     )
-    assert complete_clauses("IDENTIFIED WITH 'x' REQUIRE NONE", MYSQL) == "IDENTIFIED WITH 'x' REQUIRE NONE"
+    limits = NO_LIMITS.rpartition(" ")[0]
+    rest = "PASSWORD EXPIRE DEFAULT ACCOUNT UNLOCK"
+    for given, expected in (("", "0"), ("WITH MAX_USER_CONNECTIONS 3 ", "3")):
+        # an empty password that is not said to be one would have expired
+        for login, completed in (("", " AS ''"), (" AS 0x24", " AS 0x24")):
+            assert complete_clauses(f"IDENTIFIED WITH 'x'{login} REQUIRE SSL {given}{rest}", MYSQL) == (
+                f"IDENTIFIED WITH 'x'{completed} REQUIRE SSL {limits} {expected} {rest}"
+            )
 
 
 def test_default_roles_of_mysql_come_after_the_memberships() -> None:
@@ -259,7 +269,8 @@ LIKE_ROLE = "IDENTIFIED WITH 'caching_sha2_password' REQUIRE NONE PASSWORD EXPIR
 def test_roles_of_mysql_are_made_as_roles(clauses: str, first: str) -> None:
     created, altered = existence_statements(Account(Name("r", "%"), False, clauses), MYSQL)
     assert created.startswith(first)
-    assert altered == f"ALTER USER `r`@`%` {clauses}"
+    login = "" if clauses == LIKE_ROLE or " AS " in clauses else " AS ''"
+    assert altered == f"ALTER USER `r`@`%` {clauses}".replace(" REQUIRE NONE", f"{login} REQUIRE NONE {NO_LIMITS}")
 
 
 def test_rules_for_passwords_do_not_forbid_roles_of_mysql() -> None:
@@ -269,14 +280,14 @@ def test_rules_for_passwords_do_not_forbid_roles_of_mysql() -> None:
     new = plan_accounts(recorded, [], MYSQL, root, {})
     assert [item.text for item in new.statements] == [
         "CREATE ROLE IF NOT EXISTS `r`@`%`",
-        "ALTER USER `r`@`%` REQUIRE NONE PASSWORD EXPIRE ACCOUNT LOCK PASSWORD HISTORY DEFAULT",
+        f"ALTER USER `r`@`%` REQUIRE NONE {NO_LIMITS} PASSWORD EXPIRE ACCOUNT LOCK PASSWORD HISTORY DEFAULT",
     ]
     # nobody becomes a member by making it
     assert new.revoked == ()
     assert plan_accounts(recorded, [role], MYSQL, root, {}).statements == ()
     other = Account(Name("r", "%"), False, LIKE_ROLE.replace("password' ", "password' AS 0x24 "))
     (back,) = plan_accounts(recorded, [other], MYSQL, root, {}).statements
-    assert back.text == f"ALTER USER `r`@`%` {LIKE_ROLE}"
+    assert back.text == f"ALTER USER `r`@`%` {LIKE_ROLE}".replace("REQUIRE NONE", f"REQUIRE NONE {NO_LIMITS}")
 
 
 def test_invisible_keys_of_mysql_are_shown_and_never_made() -> None:

@@ -37,6 +37,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_accounts i
     clause_sections,
     parse_account_statement,
     parse_account_statements,
+    with_clause,
 )
 from ansible_collections.vya.backupdb.plugins.module_utils._sql.mysql_statements import split_statements
 
@@ -46,12 +47,13 @@ _PROXY_GRANT = "GRANT PROXY ON "
 _HASH = re.compile(r"('(?:[^'\\]|\\.|'')*'|0x[0-9A-Fa-f]+)")
 #: What is demanded of an account's certificate, as SHOW CREATE USER says it.
 _CERTIFICATE = ("SUBJECT", "ISSUER", "CIPHER")
+_ONLY_MARIADB = "MAX_STATEMENT_TIME"
 _LIMITS = (
     "MAX_QUERIES_PER_HOUR",
     "MAX_UPDATES_PER_HOUR",
     "MAX_CONNECTIONS_PER_HOUR",
     "MAX_USER_CONNECTIONS",
-    "MAX_STATEMENT_TIME",
+    _ONLY_MARIADB,
 )
 
 
@@ -196,12 +198,20 @@ def existence_statements(account: Account, flavour: Flavour) -> list[str]:
 def complete_clauses(clauses: str, flavour: Flavour) -> str:
     """The clauses of an account with the defaults spelled out, so that altering an account leaves nothing behind.
 
-    MySQL prints them all; MariaDB leaves the defaults out.
+    MySQL prints them all but for limits; MariaDB leaves all defaults out.
     """
-    if not flavour.is_mariadb:
-        return clauses
     sections = clause_sections(clauses)
     limits = limits_of(sections)
+    if not flavour.is_mariadb:
+        identified = sections.get("IDENTIFIED", "")
+        if len(identified.split()) == len(("IDENTIFIED", "WITH", "plugin")) and not flavour.is_like_role(sections):
+            # without it, the server takes the empty password for one that has expired
+            clauses = with_clause(clauses, "IDENTIFIED", f"{identified} AS ''")
+        spelled = "WITH " + " ".join(f"{name} {limits.get(name, '0')}" for name in _LIMITS if name != _ONLY_MARIADB)
+        if "WITH" in sections:
+            return with_clause(clauses, "WITH", spelled)
+        # what comes behind is not taken before it
+        return with_clause(clauses, "REQUIRE", f"{sections.get('REQUIRE', 'REQUIRE NONE')} {spelled}")
     parts = [
         sections.get("IDENTIFIED", "IDENTIFIED VIA mysql_native_password USING ''"),
         sections.get("REQUIRE", "REQUIRE NONE"),
