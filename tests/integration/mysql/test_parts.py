@@ -26,7 +26,8 @@ USE shop;
 /*M! CREATE SEQUENCE unused */;
 CREATE TABLE customer (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) UNIQUE);
 CREATE TABLE `or der` (id INT AUTO_INCREMENT PRIMARY KEY, customer INT, self INT,
-  n INT DEFAULT /*M! nextval(shop.numbers) */ /*!80000 9 */, price DECIMAL(9, 2), twice INT AS (n * 2) STORED, KEY by_price (price), CONSTRAINT to_customer FOREIGN KEY (customer) REFERENCES customer (id),
+  n INT DEFAULT /*M! nextval(shop.numbers) */ /*!80000 9 */, price DECIMAL(9, 2),
+  twice INT AS (n * 2) STORED, KEY by_price (price), CONSTRAINT to_customer FOREIGN KEY (customer) REFERENCES customer (id),
   CONSTRAINT to_self FOREIGN KEY (self) REFERENCES `or der` (id), CONSTRAINT small CHECK (price < 100000)) COMMENT 'it''s one';
 CREATE TABLE log (what VARCHAR(100)) ENGINE=MyISAM;
 CREATE TABLE kept (a INT) /*M! WITH SYSTEM VERSIONING */;
