@@ -15,7 +15,8 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
 # Tests wait a lot, so there is one file of them more than there are processors; the long files come first by their names.
-SIDE_BY_SIDE := --numprocesses=$(shell expr $$(nproc) + 1) --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
+BY_FILES := --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses=$(shell expr $$(nproc) + 1) $(BY_FILES)
 
 # Everything below one at a time: servers, linters and benchmarks would take each other's cores.
 .NOTPARALLEL:
@@ -65,10 +66,10 @@ REGRESSION := tests/hosts/test_regression_database.py
 .PHONY: hosts-environment
 hosts-environment: $(HOSTS)/.stamp $(COLLECTION) ## Make .cache/hosts, the environment of the tests on hosts
 
-# The scenarios, one after the other, take longest: they get a processor of their own.
+# The scenarios take longest: there are no more files at a time than processors, so that they have one.
 .PHONY: test-hosts
 test-hosts: hosts-environment ## Tests on bare hosts, which are containers; starts Docker Engine where none runs
-	.ci/as-root $(HOSTS)/bin/python -m pytest tests/hosts --ignore=$(REGRESSION) --durations=12 --durations-min=30 $(SIDE_BY_SIDE) --numprocesses=$$(nproc) $(ARGS)
+	.ci/as-root $(HOSTS)/bin/python -m pytest tests/hosts --ignore=$(REGRESSION) --durations=12 --durations-min=30 --numprocesses=$$(nproc) $(BY_FILES) $(ARGS)
 
 .PHONY: test-regression
 test-regression: hosts-environment ## PostgreSQL's own regression database, rebuilt on its version and on newer ones

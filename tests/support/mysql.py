@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.mariadb import FAST, MariaDBServer
+from tests.support.mariadb import MariaDBServer
 
 #: MariaDB runs what is in such a comment, as MySQL what is in one that begins with /*!80000; a statement, or a part of one.
 _FOR_MARIADB = re.compile(r"^/\*M!.*?\*/ *(;|//)? *\n?|/\*M!.*?\*/", re.DOTALL | re.MULTILINE)
@@ -32,8 +32,6 @@ class MySQLServer(MariaDBServer):
     programs_of_dump = ("mysqldump",)
     version_pattern = r"Ver (\d+)\.(\d+)\.(\d+)(?!.*MariaDB)"
     small: Mapping[str, object] = {"innodb_redo_log_capacity": "32M", "innodb_buffer_pool_size": "64M"}
-    # the package of the server's programs alone does not make the folder for files of statements
-    fast: Mapping[str, object] = {**FAST, "mysqlx": "OFF", "secure_file_priv": "NULL"}
 
     def sql(
         self, statement: str, *parameters: object, database: str | None = None, **options: Any
@@ -59,8 +57,9 @@ class MySQLServer(MariaDBServer):
         )
 
     def _command(self) -> Sequence[str]:
-        # its error log goes to standard error, and says what it notes when it is asked to
-        return [*super()._command(), "--log-error-verbosity=3"]
+        # its error log goes to standard error, and says what it notes when it is asked to; the package of the server's
+        # programs alone does not make the folder that secure_file_priv names
+        return [*super()._command(), "--log-error-verbosity=3", "--mysqlx=OFF", "--secure-file-priv=NULL"]
 
     def _first_start(self) -> None:
         """Until now its root comes in with an empty password."""

@@ -150,6 +150,11 @@ def two_servers(fresh_mysql: Callable[..., MariaDBServer]) -> tuple[MariaDBServe
     return fresh_mysql(lost=True), fresh_mysql()
 
 
+def foreign_collation(server: MariaDBServer) -> str:
+    """One that the other product has, and this one has not."""
+    return "utf8mb4_ja_0900_as_cs_ks" if server.flavour == "mariadb" else "utf8mb4_uca1400_ai_ci"
+
+
 def numbers(count: int) -> str:
     """A table of which `seq` goes from 1 to a number, as both products take it."""
     return f"JSON_TABLE(CONCAT('[0', REPEAT(',0', {count - 1}), ']'), '$[*]' COLUMNS (seq FOR ORDINALITY)) AS numbers"

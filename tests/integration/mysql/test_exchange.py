@@ -120,8 +120,8 @@ def test_m21_a_failure_at_each_step_leaves_everything_as_it_was(shops: MariaDBSe
             assert differences(before, shops) == [], number
         else:
             break
-    # MariaDB has some more
-    assert number > 40
+    # MySQL has no sequences and packages
+    assert number > (50 if shops.flavour == "mariadb" else 40)
     # Only while the emptied database was being dropped.
     assert complete <= 1
 

@@ -187,7 +187,8 @@ def test_programs_that_are_absent(
     (tmp_path / "setpriv").symlink_to("/usr/bin/setpriv")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(_process, "_SYSTEM_PATH", str(tmp_path))
-    with pytest.raises(MissingProgram, match="(mariadb or )?mysql is not installed.*(mariadb|mysql)-client"):
+    program, package = ("mariadb or mysql", "mariadb") if source.flavour == "mariadb" else ("program mysql", "mysql")
+    with pytest.raises(MissingProgram, match=f"{program} is not installed.*{package}-client"):
         journey.dump(source)
 
 

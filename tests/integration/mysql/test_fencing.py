@@ -34,7 +34,7 @@ CREATE DEFINER = 'of it'@'%' EVENT jobs."odd; EVENT DO" ON SCHEDULE EVERY 1 HOUR
 STATUSES = "SELECT event_name, status FROM information_schema.events WHERE event_schema = 'jobs' ORDER BY 1"
 MAKING = (
     "SELECT event_name, definer, sql_mode, time_zone, character_set_client, collation_connection, database_collation, "
-    "TRIM(TRAILING ';' FROM event_definition), event_comment, starts FROM information_schema.events ORDER BY 1"
+    "/*!80000 TRIM(TRAILING ';' FROM */ event_definition /*!80000 ) */, event_comment, starts FROM information_schema.events ORDER BY 1"
 )
 
 

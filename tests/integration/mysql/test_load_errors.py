@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 import threading
@@ -20,7 +19,7 @@ from ansible_collections.vya.backupdb.plugins.module_utils._errors import Backup
 from ansible_collections.vya.backupdb.plugins.module_utils._modules._request import FailedResult
 
 from tests.integration.modules.harness import Workplace, call, until
-from tests.integration.mysql.conftest import databases_of, drop_all, engine
+from tests.integration.mysql.conftest import databases_of, drop_all, engine, foreign_collation
 from tests.support.mariadb import MariaDBServer
 
 FAULTY = b"""-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)
@@ -78,7 +77,7 @@ def test_m21_every_statement_that_fails_is_named_with_its_line(
     [
         ("TINYINT", "300", "Out of range"),
         ("VARCHAR(3)", "'long'", "too long"),
-        ("DATE", "'2024-02-31'", "Data truncated|Out of range"),
+        ("DATE", "'2024-02-31'", "Data truncated"),
         ("INT NOT NULL", "NULL", "cannot be null"),
         ("VARCHAR(9) CHARACTER SET latin1", "'\xe6\xbc\xa2'", "Incorrect string value"),
         ("ENUM('a', 'b')", "'c'", "Data truncated"),
@@ -93,7 +92,9 @@ def test_m20_a_row_that_would_not_be_what_it_was_is_an_error(
     text = refused(target, tmp_path / "dump", dump.encode("latin-1"), target="shop")
     assert "line 3: INSERT INTO t VALUES" in text
     assert "the row would not be what it was" in text
-    assert re.search(message, text) or message.replace("too long", "truncated") in text
+    if (target.flavour, column) == ("mysql", "DATE"):
+        message = "Out of range"
+    assert message in text or message.replace("too long", "truncated") in text
 
 
 def test_m20_an_enum_that_was_empty_is_no_error(target: MariaDBServer, tmp_path: Path) -> None:
@@ -113,21 +114,23 @@ def test_m20_an_enum_that_was_empty_is_no_error(target: MariaDBServer, tmp_path:
 def test_m28_a_storage_engine_or_collation_that_is_absent_is_said_before_anything_begins(
     target: MariaDBServer, tmp_path: Path
 ) -> None:
+    absent = foreign_collation(target)
     dump = b"CREATE DATABASE a; USE a;\nCREATE TABLE t (a INT) ENGINE=ROCKSDB;\n"
-    dump += b"CREATE TABLE u (a VARCHAR(9) COLLATE utf8mb4_zz_0900_as_cs_ks) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_zz_0900_as_cs_ks;\n"
+    dump += f"CREATE TABLE u (a VARCHAR(9) COLLATE {absent}) DEFAULT CHARSET=utf8mb4 COLLATE={absent};\n".encode()
     dump += (
         b"CREATE TABLE v (a VARCHAR(9) CHARACTER SET utf8 COLLATE utf8_general_ci) ENGINE=Aria /*!80000 ENGINE=X */;\n"
     )
     dump += b"CREATE DATABASE b; USE b; CREATE TABLE w (a INT) ENGINE=Nothing;\n"
     text = refused(target, tmp_path / "dump", dump, databases=["a"], check=True)
-    assert "needs the collation utf8mb4_zz_0900_as_cs_ks (table u in line 3" in text
+    assert f"needs the collation {absent} (table u in line 3" in text
     assert "needs the storage engine rocksdb (table t in line 2)" in text
     assert "nothing" not in text.lower().replace("nothing was changed", "")
     assert "utf8_general_ci" not in text
 
 
 def test_m28_what_tables_need_that_are_not_chosen_forbids_nothing(target: MariaDBServer, tmp_path: Path) -> None:
-    dump = b"CREATE TABLE t (a INT);\nCREATE TABLE u (a VARCHAR(9)) COLLATE utf8mb4_zz_0900_as_cs_ks;\n"
+    table = f"CREATE TABLE u (a VARCHAR(9)) COLLATE {foreign_collation(target)};\n"
+    dump = b"CREATE TABLE t (a INT);\n" + table.encode()
     load(target, tmp_path / "dump", dump, target="part", tables=["t"])
     assert "(table u in line 2)" in refused(target, tmp_path / "dump", dump, target="other", tables=["u"])
 

@@ -184,7 +184,8 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rebuilt]:
 def test_nothing_differs_after_a_rebuild(rebuilt: Rebuilt) -> None:
     comparison = rebuilt.journey.compare(rebuilt.server, instance=True)
     assert [item.message for item in comparison.differences] == []
-    assert comparison.compared > 35
+    # MySQL has no sequences, and nobody becomes a member of the roles that he makes
+    assert comparison.compared > (40 if rebuilt.server.flavour == "mariadb" else 35)
 
 
 @pytest.mark.parametrize("change", CHANGES)

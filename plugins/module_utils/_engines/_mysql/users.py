@@ -47,14 +47,13 @@ _PROXY_GRANT = "GRANT PROXY ON "
 _HASH = re.compile(r"('(?:[^'\\]|\\.|'')*'|0x[0-9A-Fa-f]+)")
 #: What is demanded of an account's certificate, as SHOW CREATE USER says it.
 _CERTIFICATE = ("SUBJECT", "ISSUER", "CIPHER")
-_ONLY_MARIADB = "MAX_STATEMENT_TIME"
-_LIMITS = (
+_LIMITS_OF_BOTH = (
     "MAX_QUERIES_PER_HOUR",
     "MAX_UPDATES_PER_HOUR",
     "MAX_CONNECTIONS_PER_HOUR",
     "MAX_USER_CONNECTIONS",
-    _ONLY_MARIADB,
 )
+_LIMITS = (*_LIMITS_OF_BOTH, "MAX_STATEMENT_TIME")
 
 
 @dataclass(frozen=True)
@@ -207,10 +206,10 @@ def complete_clauses(clauses: str, flavour: Flavour) -> str:
         if len(identified.split()) == len(("IDENTIFIED", "WITH", "plugin")) and not flavour.is_like_role(sections):
             # without it, the server takes the empty password for one that has expired
             clauses = with_clause(clauses, "IDENTIFIED", f"{identified} AS ''")
-        spelled = "WITH " + " ".join(f"{name} {limits.get(name, '0')}" for name in _LIMITS if name != _ONLY_MARIADB)
+        spelled = "WITH " + " ".join(f"{name} {limits.get(name, '0')}" for name in _LIMITS_OF_BOTH)
         if "WITH" in sections:
             return with_clause(clauses, "WITH", spelled)
-        # what comes behind is not taken before it
+        # limits stand behind what is demanded of the connection, before everything else
         return with_clause(clauses, "REQUIRE", f"{sections.get('REQUIRE', 'REQUIRE NONE')} {spelled}")
     parts = [
         sections.get("IDENTIFIED", "IDENTIFIED VIA mysql_native_password USING ''"),
