@@ -136,7 +136,8 @@ def test_accounts_that_differ_are_altered_and_others_stay(
 ) -> None:
     _source, target = rebuilt
     target.sql(
-        "ALTER USER locked@localhost IDENTIFIED BY 'other' REQUIRE SSL WITH MAX_USER_CONNECTIONS 5 ACCOUNT UNLOCK; "
+        "ALTER USER locked@localhost IDENTIFIED BY 'other' REQUIRE SSL WITH MAX_USER_CONNECTIONS 5 "
+        "/*!80000 FAILED_LOGIN_ATTEMPTS 3 PASSWORD_LOCK_TIME 2 */ ACCOUNT UNLOCK; "
         "ALTER USER never@localhost ACCOUNT LOCK PASSWORD EXPIRE DEFAULT; REVOKE reporting FROM reader@'127.0.0.1'; "
         "CREATE USER another@localhost IDENTIFIED BY 'stays'"
     )

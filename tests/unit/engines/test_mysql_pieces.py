@@ -189,6 +189,7 @@ def test_hashes_are_masked_and_nothing_else() -> None:
 
 
 NO_LIMITS = "WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 MAX_CONNECTIONS_PER_HOUR 0 MAX_USER_CONNECTIONS 0"
+NO_LIMITS += " FAILED_LOGIN_ATTEMPTS 0 PASSWORD_LOCK_TIME 0"
 
 
 def test_altering_leaves_nothing_behind() -> None:
@@ -196,13 +197,13 @@ def test_altering_leaves_nothing_behind() -> None:
         "IDENTIFIED BY PASSWORD '*A' REQUIRE NONE WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 "
         "MAX_CONNECTIONS_PER_HOUR 0 MAX_USER_CONNECTIONS 3 MAX_STATEMENT_TIME 0 ACCOUNT UNLOCK PASSWORD EXPIRE DEFAULT"
     )
-    limits = NO_LIMITS.rpartition(" ")[0]
     rest = "PASSWORD EXPIRE DEFAULT ACCOUNT UNLOCK"
-    for given, expected in (("", "0"), ("WITH MAX_USER_CONNECTIONS 3 ", "3")):
+    for given in ("", "WITH MAX_USER_CONNECTIONS 3 "):
+        limits = NO_LIMITS.replace("USER_CONNECTIONS 0", "USER_CONNECTIONS 3") if given else NO_LIMITS
         # an empty password that is not said to be one would have expired
         for login, completed in (("", " AS ''"), (" AS 0x24", " AS 0x24")):
             assert complete_clauses(f"IDENTIFIED WITH 'x'{login} REQUIRE SSL {given}{rest}", MYSQL) == (
-                f"IDENTIFIED WITH 'x'{completed} REQUIRE SSL {limits} {expected} {rest}"
+                f"IDENTIFIED WITH 'x'{completed} REQUIRE SSL {limits} {rest}"
             )
 
 

@@ -207,6 +207,8 @@ def complete_clauses(clauses: str, flavour: Flavour) -> str:
             # without it, the server takes the empty password for one that has expired
             clauses = with_clause(clauses, "IDENTIFIED", f"{identified} AS ''")
         spelled = "WITH " + " ".join(f"{name} {limits.get(name, '0')}" for name in _LIMITS_OF_BOTH)
+        if "FAILED_LOGIN_ATTEMPTS" not in sections and flavour.number >= (8, 0, 19):
+            spelled += " FAILED_LOGIN_ATTEMPTS 0 PASSWORD_LOCK_TIME 0"
         if "WITH" in sections:
             return with_clause(clauses, "WITH", spelled)
         # limits stand behind what is demanded of the connection, before everything else
